@@ -1,0 +1,52 @@
+"""The first code that runs in the worker process: it puts the streams in order before torch is imported."""
+
+from __future__ import annotations
+
+import faulthandler
+import multiprocessing
+import os
+import signal
+import threading
+import traceback
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+
+from intruder_tui.cache import Cache
+from intruder_tui.engine.protocol import Broken
+
+
+def main(connection: Connection, device: str, cache_root: str, cache_budget: int, log_path: str) -> None:
+    """Serve jobs from `connection` until it closes; everything printed goes to the log."""
+    _redirect(Path(log_path))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C belongs to the parent, which then closes the pipe
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    try:
+        from intruder_tui.engine.worker import one_line, serve
+    except Exception as error:
+        traceback.print_exc()
+        connection.send(Broken(f"torch can't be loaded: {error}"))
+        return
+    try:
+        serve(connection, device, Cache(Path(cache_root), cache_budget))
+    except (BrokenPipeError, ConnectionResetError):
+        return
+    except Exception as error:
+        traceback.print_exc()
+        connection.send(Broken(f"the worker failed: {one_line(error)}"))
+
+
+def _redirect(log: Path) -> None:
+    """Send file descriptors 1 and 2 to the log: C libraries write there, and the screen is drawn on 2."""
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    for stream in (1, 2):
+        os.dup2(descriptor, stream)
+    os.close(descriptor)
+    faulthandler.enable(file=2)
+
+
+def _die_with_parent() -> None:
+    """A killed parent must not leave a factorisation running on the GPU."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)

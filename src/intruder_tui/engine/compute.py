@@ -1,0 +1,99 @@
+"""One job, from the bytes to a cached result. Runs in the worker; the only user of `spectral`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+from intruder_tui.cache import Cache
+from intruder_tui.engine.assemble import LoraFactors, assemble
+from intruder_tui.engine.jobs import Job
+from intruder_tui.results import MatrixResult, Similarity, Tier, Update
+from intruder_tui.spectral import Comparison, LowRank, Matches, compare_exact
+
+
+def run_job(job: Job, cache: Cache, device: torch.device, on_stage: Callable[[str], None]) -> str:
+    """Analyse a pair and keep the result; returns its cache key.
+
+    Raises:
+        ReadError: a tensor can't be read or its file changed.
+        SpectralError: the numbers can't be analysed (non-finite, empty).
+        RuntimeError, MemoryError: memory or the device gave out.
+    """
+    known = cache.find(job)
+    if known is not None:
+        return known
+    on_stage("reading")
+    base, base_hashes = assemble(job.pair.base, device)
+    tuned, tuned_hashes = assemble(job.pair.tuned, device)
+    for tensor, content in {**base_hashes, **tuned_hashes}.items():
+        cache.remember(tensor, content)
+    known = cache.find(job)
+    if known is not None:
+        return known
+    assert isinstance(base, torch.Tensor)
+    if isinstance(tuned, LoraFactors):
+        tuned = LowRank(tuned.a, tuned.b, tuned.scaling)
+    comparison = compare_exact(base, tuned, on_stage=on_stage)
+    result = to_result(comparison, (base.shape[0], base.shape[1]), job.pair.adapter_rank, device_name(device))
+    on_stage("storing")
+    return cache.store(job, result)
+
+
+def to_result(
+    comparison: Comparison, shape: tuple[int, int], adapter_rank: int | None, device: str
+) -> MatrixResult:
+    """A comparison's tensors as the numpy result that travels to the interface."""
+    update = comparison.update
+    return MatrixResult(
+        shape=shape,
+        unchanged=comparison.unchanged,
+        sigma_base=_floats(comparison.sigma_base),
+        sigma_tuned=_floats(comparison.sigma_tuned),
+        left=_similarity(comparison.left),
+        right=_similarity(comparison.right),
+        update=Update(
+            sigma=_floats(update.sigma),
+            frobenius=update.frobenius,
+            relative_norm=update.relative_norm,
+            effective_rank=update.effective_rank,
+            stable_rank=update.stable_rank,
+            energy_ranks=update.energy_ranks,
+            adapter_rank=adapter_rank,
+            rounding_floor=update.rounding_floor,
+        ),
+        weight_cosine=comparison.weight_cosine,
+        tier=Tier(comparison.tier),
+        device=device,
+        notes=comparison.notes,
+    )
+
+
+def device_name(device: torch.device) -> str:
+    """ "cpu", or the index and the card's name: "cuda:0 NVIDIA H200"."""
+    if device.type != "cuda":
+        return str(device)
+    return f"{device} {torch.cuda.get_device_name(device)}"
+
+
+def _floats(tensor: torch.Tensor) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+    return tensor.to("cpu", torch.float32).numpy()
+
+
+def _similarity(matches: Matches) -> Similarity:
+    lower, upper = _rounded_out(matches.lower, matches.upper)
+    return Similarity(lower, upper, matches.index.to("cpu", torch.int32).numpy(), _floats(matches.block))
+
+
+def _rounded_out(
+    lower: torch.Tensor, upper: torch.Tensor
+) -> tuple[np.ndarray[tuple[int, ...], np.dtype[np.float32]], np.ndarray[tuple[int, ...], np.dtype[np.float32]]]:
+    """Float32 bounds that still enclose the float64 ones; equal where those are equal."""
+    low64, high64 = lower.cpu().numpy(), upper.cpu().numpy()
+    low, high = low64.astype(np.float32), high64.astype(np.float32)
+    interval = low64 < high64
+    low = np.where(interval & (low > low64), np.nextafter(low, np.float32(-1)), low)
+    high = np.where(interval & (high < high64), np.nextafter(high, np.float32(2)), high)
+    return low, high

@@ -1,0 +1,257 @@
+"""The engine that people use: a supervised worker process that owns the device.
+
+A thread of the parent hands out jobs one at a time and passes events on. All state belongs to that thread;
+the public methods only leave a command and wake it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import signal
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing import get_context, resource_tracker
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+from intruder_tui.cache import Cache
+from intruder_tui.engine import child
+from intruder_tui.engine.jobs import Job
+from intruder_tui.engine.protocol import (
+    Broken,
+    Dropped,
+    Event,
+    Failed,
+    Finished,
+    Listener,
+    Ready,
+    Stage,
+)
+from intruder_tui.engine.queue import JobQueue
+
+_LOGS_KEPT = 10
+_GOODBYE = 2.0
+"""Seconds to wait for the supervisor to end; it is a daemon, so an exit never hangs on it."""
+
+
+@dataclass
+class _Worker:
+    process: BaseProcess
+    connection: Connection
+    ready: bool = False
+
+
+class ProcessEngine:
+    """Runs jobs in a spawned child, killed to cancel and replaced when it dies.
+
+    The child is started by the constructor, before any interface takes over the standard streams.
+
+    Raises:
+        OSError: the log directory in the cache can't be made.
+    """
+
+    def __init__(self, cache: Cache, device: str = "auto") -> None:
+        self._cache = cache
+        self._device = device
+        self._log = _new_log(cache.root / "logs")
+        self._commands: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._wake_read, self._wake_write = os.pipe()
+        self._queue = JobQueue()
+        self._current: Job | None = None
+        self._broken = ""
+        self._listener: Listener = lambda event: None
+        self._thread: threading.Thread | None = None
+        self._closing = False
+        # Under Textual sys.stderr has no descriptor, and a first start of the tracker there would fail.
+        resource_tracker.ensure_running()
+        self._worker: _Worker | None = self._spawn()
+
+    @property
+    def log_path(self) -> Path:
+        """Where the worker's stdout and stderr go."""
+        return self._log
+
+    @property
+    def worker_pid(self) -> int | None:
+        """The process that computes, for people who look at it with other tools."""
+        worker = self._worker
+        return worker.process.pid if worker else None
+
+    def start(self, listener: Listener) -> None:
+        """Begin to hand out jobs; `listener` is called from the supervising thread."""
+        if self._thread is not None:
+            raise RuntimeError("the engine was started before")
+        self._listener = listener
+        self._thread = threading.Thread(target=self._supervise, name="engine", daemon=True)
+        self._thread.start()
+
+    def submit(self, job: Job, *, urgent: bool = False) -> None:
+        """Queue a job; a queued one submitted again as urgent moves to the front."""
+        self._do(lambda: self._on_submit(job, urgent))
+
+    def cancel(self, job: Job) -> None:
+        """Forget a queued job, or kill the worker under a running one."""
+        self._do(lambda: self._on_cancel(job))
+
+    def close(self) -> None:
+        """Kill the worker and end; idempotent."""
+        if self._closing:
+            return
+        self._closing = True
+        worker = self._worker
+        if worker is not None:
+            worker.process.kill()
+        self._do(lambda: None)
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join(_GOODBYE)
+        worker = self._worker
+        if worker is not None:
+            worker.process.kill()
+            worker.process.join(_GOODBYE)
+        with contextlib.suppress(OSError):
+            if self._log.stat().st_size == 0:
+                self._log.unlink()
+
+    # The supervising thread ----------------------------------------------------------------------
+
+    def _do(self, command: Callable[[], None]) -> None:
+        self._commands.put(command)
+        os.write(self._wake_write, b"!")
+
+    def _supervise(self) -> None:
+        while not self._closing:
+            worker = self._worker
+            sources: list[int | Connection] = [self._wake_read]
+            if worker is not None:
+                sources += [worker.connection, worker.process.sentinel]
+            ready = wait(sources)
+            if self._closing:
+                return
+            if self._wake_read in ready:
+                os.read(self._wake_read, 4096)
+                with contextlib.suppress(queue.Empty):
+                    while True:
+                        self._commands.get_nowait()()
+            if worker is not None and worker is self._worker:
+                self._listen(worker, ready)
+            self._hand_out()
+
+    def _listen(self, worker: _Worker, ready: list[object]) -> None:
+        """Take the worker's messages in, and its death after its last message."""
+        alive = True
+        try:
+            while worker.connection.poll():
+                self._on_event(worker, worker.connection.recv())
+        except (EOFError, OSError):
+            alive = False
+        if not alive or worker.process.sentinel in ready:
+            worker.process.join(_GOODBYE)
+            if worker is self._worker:
+                self._on_death(worker)
+
+    def _on_event(self, worker: _Worker, event: Event) -> None:
+        match event:
+            case Ready():
+                worker.ready = True
+            case Finished() | Failed():
+                self._current = None
+            case Broken(reason):
+                self._break(reason)
+                return
+            case Stage() | Dropped():
+                pass
+        self._listener(event)
+
+    def _on_submit(self, job: Job, urgent: bool) -> None:
+        if job == self._current:
+            return
+        if self._broken:
+            self._listener(Failed(job, self._broken))
+            return
+        self._queue.put(job, urgent=urgent)
+
+    def _on_cancel(self, job: Job) -> None:
+        if self._queue.remove(job):
+            self._listener(Dropped(job))
+        elif job == self._current:
+            self._current = None
+            self._end_worker()
+            self._listener(Dropped(job))
+
+    def _on_death(self, worker: _Worker) -> None:
+        code = worker.process.exitcode
+        worker.connection.close()
+        self._worker = None
+        job, self._current = self._current, None
+        if job is not None:
+            self._listener(Failed(job, _epitaph(code)))
+        elif not worker.ready and not self._broken:
+            self._break(f"the worker could not start: {_epitaph(code)}; see {self._log}")
+
+    def _break(self, reason: str) -> None:
+        self._broken = reason
+        self._current = None
+        self._queue.clear()
+        self._listener(Broken(reason))
+
+    def _hand_out(self) -> None:
+        if self._current is not None or self._broken or not len(self._queue):
+            return
+        if self._worker is None:
+            self._worker = self._spawn()
+        if not self._worker.ready:
+            return
+        job = self._queue.take()
+        if job is None:
+            return
+        self._current = job
+        with contextlib.suppress(OSError):  # a worker that died just now is noticed by its sentinel
+            self._worker.connection.send(job)
+
+    def _spawn(self) -> _Worker:
+        context = get_context("spawn")
+        ours, theirs = context.Pipe()
+        process = context.Process(
+            target=child.main,
+            args=(theirs, self._device, str(self._cache.root), self._cache.budget, str(self._log)),
+            name="intruder-tui worker",
+            daemon=True,
+        )
+        process.start()
+        theirs.close()
+        return _Worker(process, ours)
+
+    def _end_worker(self) -> None:
+        worker, self._worker = self._worker, None
+        if worker is not None:
+            worker.process.kill()
+            worker.process.join(_GOODBYE)
+            worker.connection.close()
+
+
+def _new_log(directory: Path) -> Path:
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    logs = sorted(directory.glob("worker-*.log"), key=lambda path: path.stat().st_mtime_ns)
+    for old in logs[: -_LOGS_KEPT + 1]:
+        with contextlib.suppress(OSError):
+            old.unlink()
+    return directory / f"worker-{os.getpid()}.log"
+
+
+def _epitaph(code: int | None) -> str:
+    """Why a worker died, from its exit code."""
+    if code is None or code >= 0:
+        return f"the worker ended with exit code {code}"
+    name = signal.Signals(-code).name if -code in signal.Signals._value2member_map_ else f"signal {-code}"
+    hints = {
+        signal.SIGKILL: "killed by the system or by hand, most often for memory",
+        signal.SIGBUS: "a file was truncated while it was read",
+        signal.SIGSEGV: "a native library crashed",
+        signal.SIGABRT: "a native library aborted",
+    }
+    hint = hints.get(signal.Signals(-code)) if -code in signal.Signals._value2member_map_ else None
+    return f"the worker died of {name}" + (f" ({hint})" if hint else "")

@@ -1,0 +1,80 @@
+"""What an engine is to those who use it: submit, cancel, close; events come back through a callback."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from intruder_tui.engine.jobs import Job
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The worker has loaded torch and owns its device ("cpu", "cuda:0 NVIDIA H200")."""
+
+    device: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A job has entered a stage: "reading", "factorising", ..."""
+
+    job: Job
+    stage: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A job's result lies in the cache under `key`."""
+
+    job: Job
+    key: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A job has no result; `reason` is one line for the row."""
+
+    job: Job
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A job was cancelled before it had a result."""
+
+    job: Job
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """The engine can't work at all (no such device, torch missing); every job will fail with `reason`."""
+
+    reason: str
+
+
+Event = Ready | Stage | Finished | Failed | Dropped | Broken
+Listener = Callable[[Event], None]
+
+
+class Engine(Protocol):
+    """Runs jobs one at a time on one device, urgent ones first, the newest urgent one before the others."""
+
+    @property
+    def log_path(self) -> Path | None:
+        """Where the worker's stdout and stderr go; None when nothing is logged."""
+
+    def start(self, listener: Listener) -> None:
+        """Start working. `listener` is called from another thread (or within `submit`, for an inline engine)."""
+
+    def submit(self, job: Job, *, urgent: bool = False) -> None:
+        """Queue a job; a queued job submitted again as urgent moves to the front."""
+
+    def cancel(self, job: Job) -> None:
+        """Forget a queued job, or stop the running one at once."""
+
+    def close(self) -> None:
+        """Stop at once, even in the middle of a factorisation. May be called twice."""

@@ -1,0 +1,281 @@
+"""A session: one pairing, what is known of each of its matrices, and what has been asked for.
+
+Pure state, one thread: events are handed to `apply`, whoever received them. The interface and the headless
+commands both sit on it. Several sessions may share an engine; each ignores the others' jobs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from intruder_tui.cache import Cache
+from intruder_tui.checkpoint.pairs import Pairing, Row
+from intruder_tui.definition import Definition
+from intruder_tui.engine.jobs import Depth, Job
+from intruder_tui.engine.protocol import Broken, Dropped, Engine, Event, Failed, Finished, Ready, Stage
+from intruder_tui.results import MatrixResult, Summary
+
+
+class State(StrEnum):
+    """The state of a row of the layer tree."""
+
+    IDLE = "not analysed"
+    QUEUED = "queued"
+    COMPUTING = "computing"
+    DONE = "done"
+    UNCHANGED = "unchanged"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+PENDING = frozenset({State.QUEUED, State.COMPUTING})
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Sums over the matrices analysed by default.
+
+    Attributes:
+        intruders: certain intruders in all analysed matrices.
+        carriers: how many matrices hold at least one.
+        undecided: vectors whose interval straddles eps.
+        answered: matrices with an answer (done or unchanged).
+        failed, pending, matrices: matrices without one, asked for, and in all.
+    """
+
+    intruders: int
+    carriers: int
+    undecided: int
+    answered: int
+    failed: int
+    pending: int
+    matrices: int
+
+
+class Session:
+    """Drives an engine over one pairing and remembers the answers.
+
+    Names are row names of the pairing; an unknown one raises KeyError.
+    """
+
+    def __init__(self, pairing: Pairing, engine: Engine, cache: Cache, depth: Depth = Depth.EXACT) -> None:
+        self.pairing = pairing
+        self.device = ""
+        """The worker's device once it is ready."""
+        self.broken = ""
+        """Why no job can run at all; empty while the engine works."""
+        self._engine = engine
+        self._cache = cache
+        self._depth = depth
+        self._rows = {row.name: row for row in pairing.rows}
+        self._default = [pair.name for pair in pairing.pairs]
+        self._states: dict[str, State] = {}
+        self._keys: dict[str, str] = {}
+        self._summaries: dict[str, Summary] = {}
+        self._reasons: dict[str, str] = {}
+        self._stages: dict[str, str] = {}
+        self._loaded: tuple[str, MatrixResult] | None = None
+        self._unprimed: list[str] = []
+        for row in pairing.rows:
+            if row.pair is None:
+                self._states[row.name] = State.SKIPPED
+                self._reasons[row.name] = row.reason
+            elif row.pair.untouched:
+                self._states[row.name] = State.UNCHANGED
+            else:
+                self._states[row.name] = State.IDLE
+                self._unprimed.append(row.name)
+        self._unprimed.reverse()
+
+    # What is known -------------------------------------------------------------------------------
+
+    @property
+    def default_names(self) -> list[str]:
+        """Names of the matrices analysed by default, in layer order."""
+        return list(self._default)
+
+    def row(self, name: str) -> Row:
+        """The row of that name."""
+        return self._rows[name]
+
+    def state(self, name: str) -> State:
+        """The state of a row."""
+        return self._states[name]
+
+    def reason(self, name: str) -> str:
+        """Why a row failed, was refused or is not analysed by default; empty otherwise."""
+        return self._reasons.get(name, "") or self._rows[name].reason
+
+    def stage(self, name: str) -> str:
+        """What the worker is doing with a computing row: "reading", "factorising", ..."""
+        return self._stages.get(name, "")
+
+    def summary(self, name: str) -> Summary | None:
+        """The light part of a row's result; None where there is none."""
+        self._rows[name]
+        return self._summaries.get(name)
+
+    def key(self, name: str) -> str | None:
+        """The cache key of a row's result."""
+        return self._keys.get(name)
+
+    def result(self, name: str) -> MatrixResult | None:
+        """The whole result of a row, read from the cache; only the last one asked for is kept in memory."""
+        key = self._keys.get(name)
+        if key is None:
+            return None
+        if self._loaded is not None and self._loaded[0] == key:
+            return self._loaded[1]
+        result = self._cache.load(key)
+        if result is None:  # evicted or damaged since: it can be computed again
+            self._forget(name)
+            return None
+        self._loaded = (key, result)
+        return result
+
+    def count(self, name: str, definition: Definition) -> int | None:
+        """Certain intruders of a row; None while there is no answer."""
+        if self._states[name] is State.UNCHANGED:
+            return 0
+        summary = self._summaries.get(name)
+        return None if summary is None else len(summary.intruders(definition))
+
+    def totals(self, definition: Definition) -> Totals:
+        """Sums over the matrices analysed by default."""
+        intruders = carriers = undecided = answered = failed = pending = 0
+        for name in self._default:
+            state = self._states[name]
+            failed += state is State.FAILED
+            pending += state in PENDING
+            count = self.count(name, definition)
+            if count is None:
+                continue
+            answered += 1
+            intruders += count
+            carriers += count > 0
+            summary = self._summaries.get(name)
+            undecided += len(summary.undecided(definition)) if summary else 0
+        return Totals(intruders, carriers, undecided, answered, failed, pending, len(self._default))
+
+    def strongest(self, definition: Definition) -> tuple[str, int] | None:
+        """The intruder with the smallest upper bound of best(j): its row and rank j."""
+        found: tuple[float, str, int] | None = None
+        for name, summary in self._summaries.items():
+            similarity = summary.side(definition.side)
+            for j in summary.intruders(definition):
+                bound = float(similarity.upper[j])
+                if found is None or bound < found[0]:
+                    found = (bound, name, j)
+        return None if found is None else found[1:]
+
+    # What is asked for ---------------------------------------------------------------------------
+
+    def prime(self, most: int | None = None) -> list[str]:
+        """Look up to `most` untried rows (None: all) in the cache; the names that had an answer.
+
+        No weight is read. Rows that have no answer stay as they are. An empty list with `primed` true: done.
+        """
+        found = []
+        for _ in range(len(self._unprimed) if most is None else min(most, len(self._unprimed))):
+            name = self._unprimed.pop()
+            if self._states[name] is State.IDLE and self._recall(name):
+                found.append(name)
+        return found
+
+    @property
+    def primed(self) -> bool:
+        """Whether every row has been looked up in the cache."""
+        return not self._unprimed
+
+    def request(self, name: str, *, urgent: bool = True) -> None:
+        """Ask for a row's answer; rows that have one, or can't have one, are left alone."""
+        state = self._states[name]
+        if state in (State.IDLE, State.FAILED):
+            if self._recall(name):
+                return
+            self._states[name] = State.QUEUED
+            self._reasons.pop(name, None)
+        elif not (state is State.QUEUED and urgent):
+            return
+        if self.broken:
+            self._fail(name, self.broken)
+            return
+        self._engine.submit(self._job(name), urgent=urgent)
+
+    def scan(self) -> None:
+        """Ask for every default matrix that has no answer yet; failed ones are tried again."""
+        for name in self._default:
+            self.request(name, urgent=False)
+
+    def cancel(self, name: str) -> None:
+        """Take a queued or running row back."""
+        if self._states[name] in PENDING:
+            self._engine.cancel(self._job(name))
+
+    def cancel_all(self) -> None:
+        """Take back everything that is queued or running."""
+        for name in self._rows:
+            self.cancel(name)
+
+    def apply(self, event: Event) -> list[str]:
+        """Take an engine event in; the names of the rows that changed."""
+        match event:
+            case Ready(device):
+                self.device = device
+                return []
+            case Broken(reason):
+                self.broken = reason
+                pending = [name for name, state in self._states.items() if state in PENDING]
+                for name in pending:
+                    self._fail(name, reason)
+                return pending
+            case Stage(job, stage) if self._owns(job):
+                self._states[job.name] = State.COMPUTING
+                self._stages[job.name] = stage
+            case Finished(job, key, _) if self._owns(job):
+                if not self._take(job.name, key):
+                    self._fail(job.name, "its result vanished from the cache; select it again")
+            case Failed(job, reason) if self._owns(job):
+                self._fail(job.name, reason)
+            case Dropped(job) if self._owns(job):
+                self._forget(job.name)
+            case _:
+                return []
+        return [event.job.name]
+
+    # Inner workings ------------------------------------------------------------------------------
+
+    def _owns(self, job: Job) -> bool:
+        row = self._rows.get(job.name)
+        return row is not None and row.pair == job.pair
+
+    def _job(self, name: str) -> Job:
+        pair = self._rows[name].pair
+        assert pair is not None, name
+        return Job(pair, self._depth)
+
+    def _recall(self, name: str) -> bool:
+        key = self._cache.find(self._job(name))
+        return key is not None and self._take(name, key)
+
+    def _take(self, name: str, key: str) -> bool:
+        summary = self._cache.summary(key)
+        if summary is None:
+            return False
+        self._stages.pop(name, None)
+        self._keys[name] = key
+        self._summaries[name] = summary
+        self._states[name] = State.UNCHANGED if summary.unchanged else State.DONE
+        return True
+
+    def _fail(self, name: str, reason: str) -> None:
+        self._stages.pop(name, None)
+        self._states[name] = State.FAILED
+        self._reasons[name] = reason
+
+    def _forget(self, name: str) -> None:
+        self._stages.pop(name, None)
+        self._keys.pop(name, None)
+        self._summaries.pop(name, None)
+        self._states[name] = State.IDLE

@@ -1,0 +1,130 @@
+"""Results as flat records: named arrays and string metadata, the two things a safetensors file holds."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from intruder_tui.results import MatrixResult, Similarity, Summary, Tier, Update
+
+FORMAT = "intruder-tui result"
+SCHEMA = 1
+
+Array = NDArray[Any]
+ReadArray = Callable[[str], Array]
+
+_DTYPES = {"lower": np.float32, "upper": np.float32, "index": np.int32, "block": np.float32}
+
+
+class RecordError(Exception):
+    """A record that is damaged or not ours."""
+
+
+def to_record(result: MatrixResult, inputs: Mapping[str, Any]) -> tuple[dict[str, Array], dict[str, str]]:
+    """Arrays and metadata of a result; `inputs` says which tensors it was computed from.
+
+    Every array's CRC-32 goes into the metadata, so that a flipped bit is found when the array is read.
+    """
+    arrays: dict[str, Array] = {
+        "sigma_base": result.sigma_base,
+        "sigma_tuned": result.sigma_tuned,
+        "sigma_update": result.update.sigma,
+    }
+    for side, similarity in (("left", result.left), ("right", result.right)):
+        for part in _DTYPES:
+            arrays[f"{side}.{part}"] = getattr(similarity, part)
+    arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    update = asdict(result.update)
+    del update["sigma"]
+    document = {
+        "schema": SCHEMA,
+        "shape": result.shape,
+        "unchanged": result.unchanged,
+        "tier": result.tier,
+        "device": result.device,
+        "weight_cosine": result.weight_cosine,
+        "notes": result.notes,
+        "update": update,
+        "inputs": inputs,
+        "crc32": {name: zlib.crc32(array.tobytes()) for name, array in arrays.items()},
+    }
+    return arrays, {"format": FORMAT, "document": json.dumps(document)}
+
+
+def from_record(metadata: Mapping[str, str], read: ReadArray) -> MatrixResult:
+    """The result a record holds.
+
+    Raises:
+        RecordError: not our format, another schema, a missing or damaged array.
+    """
+    document, read = _checked(metadata, read)
+    update = document["update"]
+    return MatrixResult(
+        shape=tuple(document["shape"]),
+        unchanged=document["unchanged"],
+        sigma_base=read("sigma_base"),
+        sigma_tuned=read("sigma_tuned"),
+        left=_similarity("left", read),
+        right=_similarity("right", read),
+        update=Update(
+            sigma=read("sigma_update"),
+            frobenius=update["frobenius"],
+            relative_norm=update["relative_norm"],
+            effective_rank=update["effective_rank"],
+            stable_rank=update["stable_rank"],
+            energy_ranks=None if update["energy_ranks"] is None else tuple(update["energy_ranks"]),
+            adapter_rank=update["adapter_rank"],
+            rounding_floor=update["rounding_floor"],
+        ),
+        weight_cosine=document["weight_cosine"],
+        tier=Tier(document["tier"]),
+        device=document["device"],
+        notes=tuple(document["notes"]),
+    )
+
+
+def summary_from_record(metadata: Mapping[str, str], read: ReadArray) -> Summary:
+    """The light part of a record: no block is read.
+
+    Raises:
+        RecordError: as `from_record`.
+    """
+    document, read = _checked(metadata, read)
+    return Summary(
+        unchanged=document["unchanged"],
+        left=_similarity("left", read, with_block=False),
+        right=_similarity("right", read, with_block=False),
+        tier=Tier(document["tier"]),
+    )
+
+
+def _similarity(side: str, read: ReadArray, *, with_block: bool = True) -> Similarity:
+    parts = {name: read(f"{side}.{name}") for name in _DTYPES if name != "block" or with_block}
+    parts.setdefault("block", np.empty((0, 0), np.float32))
+    return Similarity(**parts)
+
+
+def _checked(metadata: Mapping[str, str], read: ReadArray) -> tuple[dict[str, Any], ReadArray]:
+    if metadata.get("format") != FORMAT:
+        raise RecordError("not a result file")
+    try:
+        document = json.loads(metadata["document"])
+        schema, checksums = document["schema"], document["crc32"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise RecordError(f"unreadable metadata: {error}") from error
+    if schema != SCHEMA:
+        raise RecordError(f"schema {schema}, this version reads {SCHEMA}")
+
+    def read_checked(name: str) -> Array:
+        array = read(name)
+        if zlib.crc32(np.ascontiguousarray(array).tobytes()) != checksums.get(name):
+            raise RecordError(f"array {name} is damaged")
+        return array
+
+    return document, read_checked

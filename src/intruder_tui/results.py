@@ -1,0 +1,160 @@
+"""What is known of one matrix pair: frozen, numpy only, enough for any side, k and eps.
+
+Notation follows the paper (arXiv 2410.21228): W0 base and W1 tuned weight, both m x n and oriented
+[out, in]; q = min(m, n); vectors are ranked by descending singular value.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from intruder_tui.definition import Definition, Side, Verdict
+
+Floats = NDArray[np.float32]
+Ints = NDArray[np.int32]
+
+
+class Tier(StrEnum):
+    """How an answer was reached."""
+
+    CERTIFICATE = "certificate"
+    """Bounds on best(j), rigorous, without a full factorisation."""
+    EXACT = "exact"
+    """Values, from a symmetric eigendecomposition of the smaller side's Gram matrix."""
+    FLOAT64 = "float64"
+    """Values, from a float64 singular value decomposition."""
+    NONE = "none"
+    """Nothing had to be computed: both weights are the same."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Similarity:
+    """Best matches of the l highest-ranking tuned vectors on one side (l = the stored limit).
+
+    Attributes:
+        lower: [l] float32, a lower bound of best(j) = max_i |cos(x_i, y_j)| over all base vectors i < q.
+        upper: [l] float32, an upper bound of best(j); equal to `lower` where the value is known.
+        index: [l] int32, the i that attains best(j); -1 where unknown.
+        block: [b, b] float32, |cos|, rows base, columns tuned; [0, 0] where no value is known.
+    """
+
+    lower: Floats
+    upper: Floats
+    index: Ints
+    block: Floats
+
+    def exact(self, j: int) -> bool:
+        """Whether best(j) is a value rather than an interval."""
+        return bool(self.lower[j] == self.upper[j])
+
+    def verdict(self, j: int, eps: float) -> Verdict:
+        """The verdict on tuned vector j at threshold eps."""
+        if self.upper[j] < eps:
+            return Verdict.INTRUDER
+        if self.lower[j] >= eps:
+            return Verdict.MATCHED
+        return Verdict.UNDECIDED
+
+    def verdicts(self, definition: Definition) -> list[Verdict]:
+        """Verdicts for every examined vector, j < min(k, l)."""
+        return [self.verdict(j, definition.eps) for j in range(min(definition.k, len(self.lower)))]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Update:
+    """Measures of dW = W1 - W0 (see `spectral.measures` for the formulas).
+
+    Attributes:
+        sigma: [r] float32, singular values of dW, descending; empty where they were not computed.
+        frobenius: norm_F(dW).
+        relative_norm: norm_F(dW) / norm_F(W0).
+        effective_rank, stable_rank: None where undefined (dW = 0) or not computed.
+        energy_ranks: fewest leading sigma whose squares sum to 90, 95, 99 % of the energy; None alike.
+        adapter_rank: r from the adapter's configuration; None for a full checkpoint.
+        rounding_floor: norm_F of the rounding of W0 to the tuned file's dtype; None where nothing was merged.
+    """
+
+    sigma: Floats
+    frobenius: float
+    relative_norm: float
+    effective_rank: float | None
+    stable_rank: float | None
+    energy_ranks: tuple[int, int, int] | None
+    adapter_rank: int | None
+    rounding_floor: float | None
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class MatrixResult:
+    """Everything a view may ask of one analysed matrix pair.
+
+    Attributes:
+        shape: (m, n), out x in.
+        unchanged: dW is exactly zero; the arrays are then empty.
+        sigma_base: [q] float32, descending; empty where not computed.
+        sigma_tuned: [l or more] float32, descending.
+        left, right: similarity of the U and of the V side.
+        weight_cosine: <W0, W1> / (norm_F(W0) norm_F(W1)); None where a norm is 0.
+        tier, device: which method answered, and where ("cpu", "cuda:0 NVIDIA H200").
+        notes: what the reader must know, a sentence each.
+    """
+
+    shape: tuple[int, int]
+    unchanged: bool
+    sigma_base: Floats
+    sigma_tuned: Floats
+    left: Similarity
+    right: Similarity
+    update: Update
+    weight_cosine: float | None
+    tier: Tier
+    device: str
+    notes: tuple[str, ...] = ()
+
+    def side(self, side: Side) -> Similarity:
+        """The similarity on one side."""
+        return self.left if side is Side.LEFT else self.right
+
+    def summary(self) -> Summary:
+        """The part that badges, counts and sweeps need."""
+        return Summary(self.unchanged, self.left, self.right, self.tier)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Summary:
+    """The light part of a result: bounds of both sides (blocks may be empty), enough for any count."""
+
+    unchanged: bool
+    left: Similarity
+    right: Similarity
+    tier: Tier
+
+    def side(self, side: Side) -> Similarity:
+        """The similarity on one side."""
+        return self.left if side is Side.LEFT else self.right
+
+    def intruders(self, definition: Definition) -> list[int]:
+        """Ranks j < k of the tuned vectors that are certainly intruders."""
+        return [
+            j
+            for j, v in enumerate(self.side(definition.side).verdicts(definition))
+            if v is Verdict.INTRUDER
+        ]
+
+    def undecided(self, definition: Definition) -> list[int]:
+        """Ranks j < k whose interval straddles eps."""
+        return [
+            j
+            for j, v in enumerate(self.side(definition.side).verdicts(definition))
+            if v is Verdict.UNDECIDED
+        ]
+
+
+def empty_similarity() -> Similarity:
+    """No vectors: the similarity of an unchanged matrix."""
+    none = np.empty(0, np.float32)
+    return Similarity(none, none, np.empty(0, np.int32), np.empty((0, 0), np.float32))
