@@ -1,0 +1,19 @@
+"""The command line: parses, then imports what the command needs. Neither torch nor textual is loaded here."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+COMMANDS = ("open", "demo", "list", "show", "scan", "cache")
+_OWN_OPTIONS = ("--help", "-h", "--version", "--install-completion", "--show-completion")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Entry point of `intruder-tui`. `intruder-tui BASE TUNED` is short for `intruder-tui open BASE TUNED`."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given and given[0] not in COMMANDS and given[0] not in _OWN_OPTIONS:
+        given.insert(0, "open")
+    from intruder_tui.cli.app import app
+
+    app(given, prog_name="intruder-tui")

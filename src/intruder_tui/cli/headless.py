@@ -1,0 +1,119 @@
+"""Driving an engine without a screen: submit, wait, show progress on stderr."""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+import typer
+
+from intruder_tui.cli.options import fail
+from intruder_tui.engine.protocol import Event
+from intruder_tui.engine.session import PENDING, Session
+
+if TYPE_CHECKING:
+    from intruder_tui.cache import Cache
+    from intruder_tui.engine.process import ProcessEngine
+
+INTERRUPTED = 130
+_SECONDS_BETWEEN_LINES = 10.0
+
+
+@contextlib.contextmanager
+def engine_for(cache: Cache, device: str) -> Iterator[ProcessEngine]:
+    """A worker process for the length of a command."""
+    from intruder_tui.engine.process import ProcessEngine
+
+    try:
+        engine = ProcessEngine(cache, device)
+    except OSError as error:
+        fail(f"the cache directory {cache.root} can't be written: {error.strerror}")
+    try:
+        yield engine
+    finally:
+        engine.close()
+
+
+class Pump:
+    """Hands an engine's events to sessions, on the calling thread."""
+
+    def __init__(self, engine: ProcessEngine, sessions: list[Session]) -> None:
+        self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self._sessions = sessions
+        engine.start(self._events.put)
+
+    def wait(self, timeout: float = 0.5) -> list[tuple[Session, str]]:
+        """Apply the next event, if one comes in time; the rows that changed."""
+        try:
+            event = self._events.get(timeout=timeout)
+        except queue.Empty:
+            return []
+        return [(session, name) for session in self._sessions for name in session.apply(event)]
+
+
+def answer(session: Session, engine: ProcessEngine, name: str) -> None:
+    """Compute one row and wait for it."""
+    session.request(name)
+    pump = Pump(engine, [session])
+    while session.state(name) in PENDING:
+        pump.wait()
+
+
+def answer_all(sessions: list[Session], engine: ProcessEngine) -> None:
+    """Compute every default matrix of every session, with progress and the time left on stderr.
+
+    Raises:
+        KeyboardInterrupt: what is done is in the cache.
+    """
+    for session in sessions:
+        session.scan()
+    total = sum(_waiting(session) for session in sessions)
+    if not total:
+        return
+    pump = Pump(engine, sessions)
+    with _progress(total) as advance:
+        done = 0
+        while done < total:
+            for session, name in pump.wait():
+                if session.state(name) not in PENDING:
+                    done += 1
+                    advance()
+
+
+def _waiting(session: Session) -> int:
+    return sum(session.state(name) in PENDING for name in session.default_names)
+
+
+@contextlib.contextmanager
+def _progress(total: int) -> Iterator[Callable[[], None]]:
+    """A bar with the time left on a terminal; a line every ten seconds elsewhere."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield _line_printer(total)
+        return
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("matrices, left"), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("", total=total)
+        yield lambda: progress.advance(task)
+
+
+def _line_printer(total: int) -> Callable[[], None]:
+    started = printed = time.monotonic()
+    done = 0
+
+    def advance() -> None:
+        nonlocal done, printed
+        done += 1
+        now = time.monotonic()
+        if now - printed > _SECONDS_BETWEEN_LINES:
+            printed = now
+            left = (now - started) / done * (total - done)
+            typer.echo(f"{done} of {total} matrices, about {left:.0f} s left", err=True)
+
+    return advance

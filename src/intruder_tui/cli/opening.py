@@ -1,0 +1,126 @@
+"""`intruder-tui BASE TUNED`: the interface."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from intruder_tui.cli.options import (
+    Base,
+    CacheBudget,
+    CacheDir,
+    Device,
+    Eps,
+    K,
+    SideOption,
+    Tuned,
+    cache_of,
+    definition_of,
+    fail,
+    pairings_of,
+)
+
+if TYPE_CHECKING:
+    from intruder_tui.cache import Cache
+    from intruder_tui.checkpoint.pairs import Pairing
+    from intruder_tui.definition import Definition
+
+COLOURS = ("auto", "truecolor", "256", "16", "none")
+
+Colour = Annotated[
+    str, typer.Option("--color", metavar="|".join(COLOURS), help="How many colours the terminal can show.")
+]
+Ascii = Annotated[bool, typer.Option("--ascii", help="Draw with ASCII characters only.")]
+NoMouse = Annotated[bool, typer.Option("--no-mouse", help="Leave the mouse to the terminal.")]
+Output = Annotated[Path, typer.Option("--output", "-o", help="Where snapshots are written.")]
+Theme = Annotated[str | None, typer.Option("--theme", help="A Textual theme; ansi-dark takes the terminal's own.")]
+
+
+def open_(
+    base: Base,
+    tuned: Tuned,
+    k: K = 10,
+    eps: Eps = 0.5,
+    side: SideOption = "U",
+    device: Device = "auto",
+    cache_dir: CacheDir = None,
+    cache_budget: CacheBudget = None,
+    output: Output = Path("snapshots"),
+    colour: Colour = "auto",
+    ascii_only: Ascii = False,
+    no_mouse: NoMouse = False,
+    theme: Theme = None,
+) -> None:
+    """Open BASE and one or more TUNED checkpoints in the terminal."""
+    definition = definition_of(k, eps, side)
+    if not is_terminal():
+        fail("the interface needs a terminal; list, show and scan work without one")
+    prepare_terminal(colour)
+    run_interface(
+        pairings_of(base, tuned),
+        definition,
+        cache_of(cache_dir, cache_budget),
+        device,
+        output=output,
+        colour=colour,
+        ascii_only=ascii_only,
+        mouse=not no_mouse,
+        theme=theme,
+    )
+
+
+def is_terminal() -> bool:
+    """Whether a person sits at both ends."""
+    return sys.stdin.isatty() and sys.stderr.isatty() and os.environ.get("TERM", "") != "dumb"
+
+
+def prepare_terminal(colour: str) -> None:
+    """Settings that Textual reads once, when it is imported."""
+    if colour not in COLOURS:
+        fail(f"--color is {colour!r}; it is one of {', '.join(COLOURS)}")
+    if colour == "none":
+        os.environ["NO_COLOR"] = "1"
+    elif colour != "auto":
+        names = {"truecolor": "truecolor", "256": "256", "16": "standard"}
+        os.environ["TEXTUAL_COLOR_SYSTEM"] = names[colour]
+    os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
+    if "SSH_CONNECTION" in os.environ:
+        os.environ.setdefault("TEXTUAL_FPS", "30")
+
+
+def run_interface(
+    pairings: list[Pairing],
+    definition: Definition,
+    cache: Cache,
+    device: str,
+    *,
+    output: Path = Path("snapshots"),
+    colour: str = "auto",
+    ascii_only: bool = False,
+    mouse: bool = True,
+    theme: str | None = None,
+    select: str = "first",
+) -> None:
+    """Start the worker, then the app over it: torch loads behind the first paint."""
+    from intruder_tui.cli.headless import engine_for
+    from intruder_tui.engine.session import Session
+
+    with engine_for(cache, device) as engine:
+        from intruder_tui.ui import UiOptions, run
+
+        sessions = [Session(pairing, engine, cache) for pairing in pairings]
+        options = UiOptions(
+            definition=definition,
+            output=output,
+            colour=colour,
+            ascii=ascii_only,
+            mouse=mouse,
+            theme=theme,
+            select=select,
+        )
+        code = run(sessions, engine, options)
+    raise typer.Exit(code)

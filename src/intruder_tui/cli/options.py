@@ -1,0 +1,74 @@
+"""Arguments and options that several commands share, and what they become."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from intruder_tui.cache import Cache
+    from intruder_tui.checkpoint.pairs import Pairing
+    from intruder_tui.definition import Definition
+
+BAD_INPUT = 2
+
+Base = Annotated[str, typer.Argument(metavar="BASE", help="The base checkpoint: a file or a directory.")]
+Tuned = Annotated[
+    list[str],
+    typer.Argument(metavar="TUNED...", help="Fine-tuned checkpoints of that base, or LoRA adapter directories."),
+]
+OneTuned = Annotated[str, typer.Argument(metavar="TUNED", help="A fine-tuned checkpoint or a LoRA adapter.")]
+K = Annotated[int, typer.Option("--k", "-k", help="How many of the highest-ranking tuned vectors are examined.")]
+Eps = Annotated[float, typer.Option("--eps", "-e", help="An intruder's best cosine is below this.")]
+SideOption = Annotated[
+    str, typer.Option("--side", metavar="U|V", help="Compare left (U, output) or right (V, input) vectors.")
+]
+Device = Annotated[str, typer.Option("--device", metavar="auto|cpu|cuda[:N]", help="Where to compute.")]
+CacheDir = Annotated[
+    Path | None,
+    typer.Option("--cache-dir", help="Where results are kept [default: $INTRUDER_TUI_CACHE or the platform's]."),
+]
+CacheBudget = Annotated[
+    float | None, typer.Option("--cache-budget", metavar="GB", help="Size at which the oldest results are dropped.")
+]
+
+
+def fail(message: str) -> NoReturn:
+    """One line on stderr, exit code 2."""
+    typer.echo(f"intruder-tui: {message}", err=True)
+    raise typer.Exit(BAD_INPUT)
+
+
+def definition_of(k: int, eps: float, side: str) -> Definition:
+    """The definition the options ask for; a usage error otherwise."""
+    from intruder_tui.definition import Definition, Side
+
+    if side.upper() not in ("U", "V"):
+        fail(f"--side is {side!r}; it is U (left, output) or V (right, input)")
+    try:
+        return Definition(Side(side.upper()), k, eps)
+    except ValueError as error:
+        fail(str(error))
+
+
+def cache_of(directory: Path | None, budget_gb: float | None = None) -> Cache:
+    """The cache the options name."""
+    from intruder_tui.cache import DEFAULT_BUDGET, Cache, default_root
+
+    if budget_gb is not None and not 0 < budget_gb < 1e6:
+        fail(f"--cache-budget is {budget_gb} GB; it must be more than 0")
+    budget = DEFAULT_BUDGET if budget_gb is None else int(budget_gb * 1e9)
+    return Cache(directory if directory is not None else default_root(), budget)
+
+
+def pairings_of(base: str, tuned: list[str]) -> list[Pairing]:
+    """Open BASE beside every TUNED; the first one that can't be used ends the command."""
+    from intruder_tui.checkpoint import open_pairing
+    from intruder_tui.checkpoint.errors import CheckpointError
+
+    try:
+        return [open_pairing(base, one) for one in tuned]
+    except CheckpointError as error:
+        fail(str(error))

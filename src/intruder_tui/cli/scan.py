@@ -1,0 +1,122 @@
+"""`intruder-tui scan`: every matrix, headless, resumable."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from intruder_tui.cli.options import (
+    Base,
+    CacheBudget,
+    CacheDir,
+    Device,
+    Eps,
+    K,
+    SideOption,
+    Tuned,
+    cache_of,
+    definition_of,
+    fail,
+    pairings_of,
+)
+
+if TYPE_CHECKING:
+    from intruder_tui.cache import Cache
+    from intruder_tui.checkpoint.pairs import Pairing
+    from intruder_tui.definition import Definition
+
+SOME_FAILED = 1
+
+
+def scan(
+    base: Base,
+    tuned: Tuned,
+    json_to: Annotated[
+        str | None, typer.Option("--json", metavar="FILE|-", help="Write the results as JSON; - is stdout.")
+    ] = None,
+    csv_to: Annotated[
+        str | None, typer.Option("--csv", metavar="FILE|-", help="Write a line a matrix as CSV; - is stdout.")
+    ] = None,
+    k: K = 10,
+    eps: Eps = 0.5,
+    side: SideOption = "U",
+    device: Device = "auto",
+    cache_dir: CacheDir = None,
+    cache_budget: CacheBudget = None,
+) -> None:
+    """Analyse every matrix. Ctrl-C keeps what is done; the same command goes on from there.
+
+    Exit code 0: done; 1: some matrices failed; 2: bad usage or unreadable input.
+    """
+    definition = definition_of(k, eps, side)
+    if json_to == "-" and csv_to == "-":
+        fail("--json - and --csv - both want stdout; give one of them a file")
+    pairings = pairings_of(base, tuned)
+    raise typer.Exit(
+        run_scan(pairings, definition, cache_of(cache_dir, cache_budget), device, json_to=json_to, csv_to=csv_to)
+    )
+
+
+def run_scan(
+    pairings: list[Pairing],
+    definition: Definition,
+    cache: Cache,
+    device: str,
+    *,
+    json_to: str | None = None,
+    csv_to: str | None = None,
+) -> int:
+    """Scan, then write what was asked for; the exit code."""
+    from intruder_tui.checkpoint.pairs import RowKind
+    from intruder_tui.cli.headless import INTERRUPTED, answer_all, engine_for
+    from intruder_tui.engine.session import Session, State
+    from intruder_tui.export.scan import scan_csv, scan_document
+
+    with engine_for(cache, device) as engine:
+        sessions = [Session(pairing, engine, cache) for pairing in pairings]
+        try:
+            answer_all(sessions, engine)
+        except KeyboardInterrupt:
+            totals = [session.totals(definition) for session in sessions]
+            done, matrices = sum(t.answered for t in totals), sum(t.matrices for t in totals)
+            typer.echo(f"interrupted: {done} of {matrices} matrices are in the cache; run it again to go on", err=True)
+            return INTERRUPTED
+    document = scan_document(sessions, definition)
+    if json_to is not None:
+        _write(json_to, json.dumps(document, indent=1, allow_nan=False) + "\n")
+    if csv_to is not None:
+        _write(csv_to, scan_csv(document))
+    if "-" not in (json_to, csv_to):
+        from rich.console import Console
+
+        from intruder_tui.views.scan import scan_report
+
+        console = Console()
+        for session in sessions:
+            console.print(scan_report(session, definition))
+    rows = [(session, row) for session in sessions for row in session.pairing.rows]
+    failed = any(
+        row.kind is RowKind.REFUSED or session.state(row.name) is State.FAILED for session, row in rows
+    )
+    return SOME_FAILED if failed else 0
+
+
+def _write(target: str, text: str) -> None:
+    """To stdout, or to a file that is complete or not there at all."""
+    if target == "-":
+        typer.echo(text, nl=False)
+        return
+    path = Path(target)
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    except OSError as error:
+        fail(f"{target} can't be written: {error.strerror}")

@@ -1,0 +1,82 @@
+"""`intruder-tui show`: one matrix, to a terminal of any width, a pipe, or as JSON."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from intruder_tui.cli.options import (
+    Base,
+    CacheBudget,
+    CacheDir,
+    Device,
+    Eps,
+    K,
+    OneTuned,
+    SideOption,
+    cache_of,
+    definition_of,
+    fail,
+    pairings_of,
+)
+
+if TYPE_CHECKING:
+    from intruder_tui.checkpoint.pairs import Pairing
+
+SOME_FAILED = 1
+
+
+def show(
+    base: Base,
+    tuned: OneTuned,
+    matrix: Annotated[str, typer.Argument(metavar="MATRIX", help="A matrix's name, or an unambiguous part of it.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print the data instead of pictures.")] = False,
+    k: K = 10,
+    eps: Eps = 0.5,
+    side: SideOption = "U",
+    device: Device = "auto",
+    cache_dir: CacheDir = None,
+    cache_budget: CacheBudget = None,
+    ascii_only: Annotated[bool, typer.Option("--ascii", help="Draw with ASCII characters only.")] = False,
+) -> None:
+    """Show one matrix: what was found, its similarity heatmap, its intruders, its update."""
+    definition = definition_of(k, eps, side)
+    pairing = pairings_of(base, [tuned])[0]
+    name = find_matrix(pairing, matrix)
+    from intruder_tui.checkpoint.names import printable
+    from intruder_tui.cli.headless import answer, engine_for
+    from intruder_tui.engine.session import Session, State
+
+    cache = cache_of(cache_dir, cache_budget)
+    with engine_for(cache, device) as engine:
+        session = Session(pairing, engine, cache)
+        answer(session, engine, name)
+    if session.state(name) is State.FAILED:
+        typer.echo(f"intruder-tui: {printable(name)}: {session.reason(name)}", err=True)
+        raise typer.Exit(SOME_FAILED)
+    if as_json:
+        from intruder_tui.export.matrix import matrix_document
+
+        typer.echo(json.dumps(matrix_document(session, name, definition), indent=1, allow_nan=False))
+        return
+    from intruder_tui.views.show import print_matrix
+
+    print_matrix(session, name, definition, ascii_only=ascii_only)
+
+
+def find_matrix(pairing: Pairing, wanted: str) -> str:
+    """The row a person means: the exact name, else the only analysable row whose name contains it."""
+    from intruder_tui.checkpoint.names import printable
+
+    exact = [row for row in pairing.rows if row.name == wanted]
+    found = exact or [row for row in pairing.rows if row.pair is not None and wanted in row.name]
+    if not found:
+        fail(f"no matrix is called {wanted!r}; `intruder-tui list` prints the names")
+    if len(found) > 1:
+        names = ", ".join(printable(row.name) for row in found[:4])
+        fail(f"{wanted!r} fits {len(found)} matrices: {names}{', …' if len(found) > 4 else ''}")
+    if found[0].pair is None:
+        fail(f"{printable(found[0].name)}: {found[0].reason}")
+    return found[0].name

@@ -1,0 +1,1 @@
+"""Writers of snapshots and data. Numbers come from results; pictures from views."""

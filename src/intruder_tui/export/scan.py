@@ -1,0 +1,155 @@
+"""The scan as data: the JSON contract of `intruder-tui scan --json`, and its CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from typing import Any
+
+from intruder_tui.checkpoint.pairs import RowKind
+from intruder_tui.definition import Definition
+from intruder_tui.engine.session import Session, State
+from intruder_tui.export.sources import definition_document, source_document, versions_document
+from intruder_tui.results import MatrixResult
+
+SCHEMA = 1
+
+_STATES = {
+    State.DONE: "done",
+    State.UNCHANGED: "unchanged",
+    State.FAILED: "failed",
+}
+
+CSV_COLUMNS = (
+    "tuned",
+    "name",
+    "out",
+    "in",
+    "state",
+    "reason",
+    "count",
+    "intruders",
+    "lowest_best_cosine",
+    "relative_norm",
+    "effective_rank",
+    "stable_rank",
+    "adapter_rank",
+    "tier",
+)
+
+
+def scan_document(sessions: Sequence[Session], definition: Definition) -> dict[str, Any]:
+    """The document of the README's contract, schema 1. The sessions share one base."""
+    return {
+        "schema": SCHEMA,
+        "definition": definition_document(definition),
+        "versions": versions_document(),
+        "base": source_document(sessions[0].pairing.base),
+        "tuned": [_tuned(session, definition) for session in sessions],
+    }
+
+
+def scan_csv(document: dict[str, Any]) -> str:
+    """One line a matrix, from a scan document."""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, CSV_COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    for tuned in document["tuned"]:
+        for matrix in tuned["matrices"]:
+            cosines = [upper for _, upper in matrix["best_cosine_bounds"]]
+            writer.writerow(
+                {
+                    "tuned": tuned["path"],
+                    "name": matrix["name"],
+                    "out": matrix["shape"][0] if matrix["shape"] else "",
+                    "in": matrix["shape"][1] if len(matrix["shape"]) > 1 else "",
+                    "state": matrix["state"],
+                    "reason": matrix["reason"],
+                    "count": matrix["count"],
+                    "intruders": " ".join(str(j) for j in matrix["intruders"]),
+                    "lowest_best_cosine": min(cosines) if cosines else "",
+                    "relative_norm": matrix["update"]["relative_norm"],
+                    "effective_rank": matrix["update"]["effective_rank"],
+                    "stable_rank": matrix["update"]["stable_rank"],
+                    "adapter_rank": matrix["update"]["adapter_rank"],
+                    "tier": matrix["tier"],
+                }
+            )
+    return out.getvalue()
+
+
+def _tuned(session: Session, definition: Definition) -> dict[str, Any]:
+    totals = session.totals(definition)
+    return {
+        **source_document(session.pairing.tuned),
+        "intruders": totals.intruders,
+        "matrices_with_intruders": totals.carriers,
+        "undecided": totals.undecided,
+        "matrices": [
+            _matrix(session, row.name, definition)
+            for row in session.pairing.rows
+            if len(row.shape) >= 2
+        ],
+    }
+
+
+def _matrix(session: Session, name: str, definition: Definition) -> dict[str, Any]:
+    row = session.row(name)
+    state = session.state(name)
+    result = session.result(name)
+    refused = row.kind is RowKind.REFUSED
+    document = {
+        "name": name,
+        "shape": list(row.shape),
+        "state": "failed" if refused else _STATES.get(state, "skipped"),
+        "reason": session.reason(name) or None,
+        "count": session.count(name, definition),
+    }
+    adapter_rank = row.pair.adapter_rank if row.pair else None
+    if result is None:
+        return document | _no_numbers(adapter_rank, 0.0 if state is State.UNCHANGED else None)
+    return document | _numbers(result, definition, adapter_rank)
+
+
+def _no_numbers(adapter_rank: int | None, relative_norm: float | None) -> dict[str, Any]:
+    return {
+        "intruders": [],
+        "undecided": [],
+        "sigma_tuned": [],
+        "best_cosine": [],
+        "best_cosine_bounds": [],
+        "best_index": [],
+        "tier": None,
+        "device": None,
+        "notes": [],
+        "update": {
+            "relative_norm": relative_norm,
+            "effective_rank": None,
+            "stable_rank": None,
+            "adapter_rank": adapter_rank,
+        },
+    }
+
+
+def _numbers(result: MatrixResult, definition: Definition, adapter_rank: int | None) -> dict[str, Any]:
+    similarity = result.side(definition.side)
+    examined = range(min(definition.k, len(similarity.lower)))
+    summary = result.summary()
+    return {
+        "intruders": summary.intruders(definition),
+        "undecided": summary.undecided(definition),
+        "sigma_tuned": [float(value) for value in result.sigma_tuned[: definition.k]],
+        "best_cosine": [float(similarity.lower[j]) if similarity.exact(j) else None for j in examined],
+        "best_cosine_bounds": [[float(similarity.lower[j]), float(similarity.upper[j])] for j in examined],
+        "best_index": [int(i) if i >= 0 else None for i in similarity.index[: len(examined)]],
+        "tier": str(result.tier),
+        "device": result.device,
+        "notes": list(result.notes),
+        "update": {
+            "relative_norm": result.update.relative_norm,
+            "effective_rank": result.update.effective_rank,
+            "stable_rank": result.update.stable_rank,
+            "adapter_rank": adapter_rank,
+        },
+    }

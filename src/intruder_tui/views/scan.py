@@ -1,0 +1,67 @@
+"""A scan on paper: the sentence, then the matrices that hold intruders, then what failed."""
+
+from __future__ import annotations
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from intruder_tui.checkpoint.names import printable
+from intruder_tui.checkpoint.pairs import RowKind
+from intruder_tui.definition import Definition
+from intruder_tui.engine.session import Session, State
+from intruder_tui.views.numbers import cosine, percent, plural
+
+
+def scan_report(session: Session, definition: Definition) -> RenderableType:
+    """One tuned checkpoint's scan; only matrices with an intruder, an undecided vector or a failure have a row."""
+    totals = session.totals(definition)
+    title = f"{printable(session.pairing.base.label)} → {printable(session.pairing.tuned.label)}"
+    measured = (
+        f"{plural(totals.intruders, 'intruder dimension')} in {totals.carriers} of "
+        f"{plural(totals.answered, 'matrix', 'matrices')} (side {definition.side}, k {definition.k}, "
+        f"ε {definition.eps:.2f})"
+    )
+    if totals.undecided:
+        measured += f"; {totals.undecided} undecided"
+    parts: list[RenderableType] = [Text(title, style="bold"), Text(measured)]
+    table = _table(session, definition)
+    if table.row_count:
+        parts += [Text(), table]
+    parts += [Text(f"failed  {printable(name)}: {reason}") for name, reason in _failures(session)]
+    return Group(*parts, Text())
+
+
+def _table(session: Session, definition: Definition) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    table.add_column("matrix", overflow="fold")
+    table.add_column("intruders", justify="right")
+    table.add_column("ranks j", overflow="fold")
+    table.add_column("lowest best cosine", justify="right")
+    table.add_column("relative update", justify="right")
+    for row in session.pairing.rows:
+        summary = session.summary(row.name)
+        if summary is None:
+            continue
+        intruders, undecided = summary.intruders(definition), summary.undecided(definition)
+        if not intruders and not undecided:
+            continue
+        similarity = summary.side(definition.side)
+        lowest = min(intruders or undecided, key=lambda j: similarity.upper[j])
+        result = session.result(row.name)
+        table.add_row(
+            Text(printable(row.name)),
+            Text(f"{len(intruders)}" + (f" (+{len(undecided)} undecided)" if undecided else "")),
+            Text(" ".join(str(j) for j in intruders)),
+            Text(cosine(float(similarity.lower[lowest]), float(similarity.upper[lowest]), eps=definition.eps)),
+            Text(percent(result.update.relative_norm) if result else ""),
+        )
+    return table
+
+
+def _failures(session: Session) -> list[tuple[str, str]]:
+    return [
+        (row.name, session.reason(row.name))
+        for row in session.pairing.rows
+        if row.kind is RowKind.REFUSED or session.state(row.name) is State.FAILED
+    ]
