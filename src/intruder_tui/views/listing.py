@@ -28,7 +28,9 @@ def listing(pairing: Pairing, *, everything: bool = False) -> Iterator[Renderabl
 
 def _source(side: str, source: Source) -> Text:
     files = plural(len(source.files), "file")
-    text = f"{side} {printable(source.argument)}: {source.kind}, {plural(source.tensors, 'tensor')} in {files}"
+    text = (
+        f"{side} {printable(source.argument)}: {source.kind}, {plural(source.tensors, 'tensor')} in {files}"
+    )
     return Text(text, overflow="fold")
 
 
@@ -41,7 +43,11 @@ def _table(rows: list[Row]) -> Table:
     for row in rows:
         style = "" if row.kind is RowKind.MATRIX else "dim"
         table.add_row(
-            Text(printable(row.name)), Text(shape(row.shape)), Text(row.dtype), Text(_account(row)), style=style
+            Text(printable(row.name)),
+            Text(shape(row.shape)),
+            Text(row.dtype),
+            Text(_account(row)),
+            style=style,
         )
     return table
 
@@ -65,5 +71,7 @@ def _counts(pairing: Pairing, hidden: int) -> str:
         if kind in kinds:
             parts.append(f"{kinds.count(kind)} {kind}")
     if hidden:
-        parts.append(f"{plural(hidden, 'tensor')} with fewer than two dimensions not listed (--all lists them)")
+        parts.append(
+            f"{plural(hidden, 'tensor')} with fewer than two dimensions not listed (--all lists them)"
+        )
     return "; ".join(parts)

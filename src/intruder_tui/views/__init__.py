@@ -1,0 +1,1 @@
+"""Results turned into what a person reads: rich renderables, rows, series. No Textual, no torch."""

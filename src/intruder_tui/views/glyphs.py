@@ -1,0 +1,122 @@
+"""The signs the screen draws with, in Unicode and in plain ASCII."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Glyphs:
+    """One set of signs. Marks of a row's state come first, then the parts of pictures, then letters."""
+
+    idle: str
+    queued: str
+    computing: tuple[str, str]
+    none: str
+    intruder: str
+    unchanged: str
+    undecided: str
+    failed: str
+
+    closed: str
+    opened: str
+    corners: tuple[str, str, str, str]
+    across: str
+    edges: tuple[str, str]
+    down: str
+    ramp: str
+    half: str
+    bar: str
+    points: tuple[str, str, str]
+    floor: str
+
+    sigma: str
+    eps: str
+    times: str
+    at_most: str
+    to: str
+    dot: str
+    arrow: str
+    minus: str
+    dash: str
+    ellipsis: str
+    about: str
+    arrows: str
+    superscript: str | None
+    "The digits and the minus sign raised, or None to write 1e-3."
+
+
+UNICODE = Glyphs(
+    idle="··",
+    queued="…",
+    computing=("◐", "◑"),
+    none="·",
+    intruder="●",
+    unchanged="=",
+    undecided="~",
+    failed="!",
+    closed="▸ ",
+    opened="▾ ",
+    corners=("┌", "┐", "└", "┘"),
+    across="─",
+    edges=("▏", "▕"),
+    down="▾",
+    ramp=" ░▒▓█",
+    half="▀",
+    bar="▇",
+    points=("·", "○", "+"),
+    floor="┄",
+    sigma="σ",
+    eps="ε",
+    times="×",
+    at_most="≤ ",
+    to="–",
+    dot="·",
+    arrow="→",
+    minus="−",
+    dash="–",
+    ellipsis="…",
+    about="≈ ",
+    arrows="↑↓",
+    superscript="⁰¹²³⁴⁵⁶⁷⁸⁹⁻",
+)
+
+ASCII = Glyphs(
+    idle="..",
+    queued="?",
+    computing=("*", "x"),
+    none="-",
+    intruder="#",
+    unchanged="=",
+    undecided="~",
+    failed="!",
+    closed="> ",
+    opened="v ",
+    corners=("+", "+", "+", "+"),
+    across="-",
+    edges=("|", "|"),
+    down="v",
+    ramp=" .:-=+*#%@",
+    half="",
+    bar="=",
+    points=(".", "o", "+"),
+    floor="-",
+    sigma="sigma",
+    eps="eps",
+    times="x",
+    at_most="<= ",
+    to="-",
+    dot="-",
+    arrow="->",
+    minus="-",
+    dash="-",
+    ellipsis="..",
+    about="~ ",
+    arrows="up/down",
+    superscript=None,
+)
+
+
+def glyphs(*, ascii_only: bool) -> Glyphs:
+    """The set for a terminal that may not know Unicode."""
+    return ASCII if ascii_only else UNICODE

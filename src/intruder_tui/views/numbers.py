@@ -1,0 +1,97 @@
+"""Numbers as people read them. A bound never looks like a value, and rounding never tightens a bound."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from intruder_tui.views.glyphs import UNICODE, Glyphs
+
+
+def cosine(
+    lower: float, upper: float, *, decimals: int = 2, eps: float | None = None, glyphs: Glyphs = UNICODE
+) -> str:
+    """A best cosine: "0.31" for a value, "≤ 0.31", "≥ 0.47" or "0.47–0.52" for an interval.
+
+    With `eps`, a value whose rounding would land on the other side of the threshold, or on it, gets as many
+    decimals (up to six) as it takes to be seen on its own side.
+    """
+    if lower == upper:
+        while eps is not None and decimals < 6 and _misleads(lower, decimals, eps):
+            decimals += 1
+        return f"{lower:.{decimals}f}"
+    unit = 10**decimals
+    low = math.floor(lower * unit + 1e-9) / unit
+    high = min(math.ceil(upper * unit - 1e-9) / unit, 1.0)
+    if low <= 0:
+        return f"{glyphs.at_most}{high:.{decimals}f}"
+    return f"{low:.{decimals}f}{glyphs.to}{high:.{decimals}f}"
+
+
+def _misleads(value: float, decimals: int, eps: float) -> bool:
+    shown = round(value, decimals)
+    return (value < eps) != (shown < eps)
+
+
+def exponent(values: Sequence[float]) -> int:
+    """The shared power of ten of a column: 0 while the largest lies in 0.1..1000."""
+    largest = max((abs(v) for v in values if math.isfinite(v)), default=0.0)
+    if largest == 0 or 0.1 <= largest < 999.5:
+        return 0
+    return math.floor(math.log10(largest))
+
+
+def power(exponent: int, glyphs: Glyphs = UNICODE) -> str:
+    """A column head's factor: "", "×10⁻³", "x1e-3"."""
+    if exponent == 0:
+        return ""
+    if glyphs.superscript is None:
+        return f"x1e{exponent}"
+    raised = "".join(glyphs.superscript["0123456789-".index(c)] for c in str(exponent))
+    return f"×10{raised}"
+
+
+def three_digits(value: float) -> str:
+    """Three significant digits without an exponent for 0.001..99999, with one beyond."""
+    if value == 0 or not math.isfinite(value):
+        return f"{value:g}"
+    size = math.floor(math.log10(abs(value)))
+    if not -4 < size < 5:
+        return f"{value:.2e}"
+    rounded = round(value, 2 - size)
+    size = math.floor(math.log10(abs(rounded)))
+    return f"{rounded:.{max(0, 2 - size)}f}"
+
+
+def column(values: Sequence[float], shared: int) -> list[str]:
+    """Three significant digits each over a shared power of ten, padded so that the points stand in a line."""
+    texts = [three_digits(value / 10.0**shared) for value in values]
+    places = [len(text) - text.index(".") if "." in text else 0 for text in texts]
+    most = max(places, default=0)
+    return [text + " " * (most - place) for text, place in zip(texts, places, strict=True)]
+
+
+def percent(share: float) -> str:
+    """A share of one in percent, with three significant digits at most: "1.3 %", "0.14 %", "< 0.01 %"."""
+    value = 100 * share
+    if 0 < value < 0.01:
+        return "< 0.01 %"
+    return f"{value:.0f} %" if value >= 10 else f"{value:.2g} %"
+
+
+def shape(size: Sequence[int], glyphs: Glyphs = UNICODE) -> str:
+    """A shape, "out × in"."""
+    return f" {glyphs.times} ".join(str(n) for n in size) or "scalar"
+
+
+def plural(count: int, noun: str, many: str | None = None) -> str:
+    """ "1 intruder", "3 intruders"."""
+    return f"{count} {noun if count == 1 else many or noun + 's'}"
+
+
+def duration(seconds: float) -> str:
+    """ "0:41", "12:05", "1:02:03"."""
+    whole = max(0, round(seconds))
+    minutes, rest = divmod(whole, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
