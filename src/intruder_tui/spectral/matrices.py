@@ -1,0 +1,151 @@
+"""Matrices that are read in float64 column chunks and never copied whole.
+
+Everything here is *wide*: rows <= columns. A tall weight is compared as its transpose, which swaps U and V.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from intruder_tui.spectral.values import LowRank, SpectralError
+
+CHUNK_ELEMENTS = 1 << 22
+"""Elements of one float64 chunk (32 MiB)."""
+GRAM_ROWS = 1024
+
+
+class Matrix(ABC):
+    """A wide matrix of `rows` x `columns` on `device`, scaled by a power of two that its maker chose."""
+
+    rows: int
+    columns: int
+    device: torch.device
+
+    @abstractmethod
+    def read(self, start: int, stop: int) -> Tensor:
+        """Columns start..stop: [rows, stop - start] float64."""
+
+    def chunks(self) -> Iterator[tuple[slice, Tensor]]:
+        """All columns from the left, a chunk at a time."""
+        width = max(64, CHUNK_ELEMENTS // self.rows)
+        for start in range(0, self.columns, width):
+            stop = min(start + width, self.columns)
+            yield slice(start, stop), self.read(start, stop)
+
+    def gram(self) -> Tensor:
+        """W W^T: [rows, rows] float64, only the lower triangle filled."""
+        out = torch.zeros(self.rows, self.rows, dtype=torch.float64, device=self.device)
+        for _, chunk in self.chunks():
+            for top in range(0, self.rows, GRAM_ROWS):
+                low = min(top + GRAM_ROWS, self.rows)
+                out[top:low, :low].addmm_(chunk[top:low], chunk[:low].T)
+        return out
+
+    def pull(self, vectors: Tensor) -> Tensor:
+        """W^T x for each column x: [rows, c] -> [columns, c] float64."""
+        out = torch.empty(self.columns, vectors.shape[1], dtype=torch.float64, device=self.device)
+        for where, chunk in self.chunks():
+            torch.mm(chunk.T, vectors, out=out[where])
+        return out
+
+    def push(self, vectors: Tensor) -> Tensor:
+        """W x for each column x: [columns, c] -> [rows, c] float64."""
+        out = torch.zeros(self.rows, vectors.shape[1], dtype=torch.float64, device=self.device)
+        for where, chunk in self.chunks():
+            out.addmm_(chunk, vectors[where])
+        return out
+
+    def triangle(self, basis: Tensor | None = None) -> Tensor:
+        """The R of a QR factorisation of (basis^T W)^T, without its Q: [t, t] or smaller, float64.
+
+        basis is [rows, t] with orthonormal columns; None stands for the identity. Built chunk by chunk:
+        the R of R stacked on the next rows (tall-skinny QR, Demmel et al., arXiv 0808.2664).
+        """
+        kept: Tensor | None = None
+        for _, chunk in self.chunks():
+            block = chunk.T if basis is None else chunk.T @ basis
+            stack = block if kept is None else torch.cat((kept, block))
+            kept = torch.linalg.qr(stack, mode="r").R
+        assert kept is not None
+        return kept
+
+
+@dataclass(frozen=True, eq=False)
+class Stored(Matrix):
+    """A tensor in any float dtype, times `unit`."""
+
+    tensor: Tensor
+    unit: float = 1.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "rows", self.tensor.shape[0])
+        object.__setattr__(self, "columns", self.tensor.shape[1])
+        object.__setattr__(self, "device", self.tensor.device)
+
+    def read(self, start: int, stop: int) -> Tensor:
+        return self.tensor[:, start:stop].to(torch.float64, copy=True).mul_(self.unit)
+
+
+@dataclass(frozen=True, eq=False)
+class Updated(Matrix):
+    """A stored base plus a low-rank update, summed in float64: no merge rounding."""
+
+    base: Stored
+    b: Tensor
+    a: Tensor
+
+    @staticmethod
+    def by(base: Stored, update: LowRank) -> Updated:
+        """The base plus scaling * b @ a, in the base's unit."""
+        b = update.b.to(base.device, torch.float64) * (update.scaling * base.unit)
+        return Updated(base, b, update.a.to(base.device, torch.float64))
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "rows", self.base.rows)
+        object.__setattr__(self, "columns", self.base.columns)
+        object.__setattr__(self, "device", self.base.device)
+
+    def read(self, start: int, stop: int) -> Tensor:
+        return self.base.read(start, stop).addmm_(self.b, self.a[:, start:stop])
+
+
+@dataclass(frozen=True, eq=False)
+class Difference(Matrix):
+    """tuned - base, formed in float64."""
+
+    tuned: Stored
+    base: Stored
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "rows", self.base.rows)
+        object.__setattr__(self, "columns", self.base.columns)
+        object.__setattr__(self, "device", self.base.device)
+
+    def read(self, start: int, stop: int) -> Tensor:
+        return self.tuned.read(start, stop).sub_(self.base.read(start, stop))
+
+
+def largest(tensor: Tensor, name: str) -> float:
+    """max |x| over a tensor; 0 for an empty one.
+
+    Raises:
+        SpectralError: a value is not finite.
+    """
+    if tensor.numel() == 0:
+        return 0.0
+    low, high = torch.aminmax(tensor)
+    if not (math.isfinite(low) and math.isfinite(high)):
+        count = tensor.numel() - int(torch.isfinite(tensor).sum())
+        raise SpectralError(f"{name} has {count} of {tensor.numel()} values that are not finite")
+    return max(abs(float(low)), abs(float(high)))
+
+
+def unit_for(magnitude: float) -> float:
+    """The power of two that brings `magnitude` near 1, so that squares neither overflow nor vanish."""
+    return math.ldexp(1.0, -max(-1000, min(1000, math.frexp(magnitude)[1])))
