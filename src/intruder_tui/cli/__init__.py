@@ -10,7 +10,7 @@ _OWN_OPTIONS = ("--help", "-h", "--version", "--install-completion", "--show-com
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Entry point of `intruder-tui`. `intruder-tui BASE TUNED` is short for `intruder-tui open BASE TUNED`."""
+    """Entry point of `intruder-tui`. `intruder-tui BASE TUNED` means `intruder-tui open BASE TUNED`."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     if given and given[0] not in COMMANDS and given[0] not in _OWN_OPTIONS:
         given.insert(0, "open")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -15,7 +15,8 @@ def list_(
     tuned: OneTuned,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
     everything: Annotated[
-        bool, typer.Option("--all", "-a", help="Also list norms, biases and other tensors that are not analysed.")
+        bool,
+        typer.Option("--all", "-a", help="Also list norms, biases and other tensors that are not analysed."),
     ] = False,
 ) -> None:
     """List the matrices of BASE and TUNED, how they pair up, and why some can't be compared."""
@@ -32,5 +33,3 @@ def list_(
     console = Console(soft_wrap=False)
     for part in listing(pairing, everything=everything):
         console.print(part)
-
-

@@ -37,7 +37,9 @@ Colour = Annotated[
 Ascii = Annotated[bool, typer.Option("--ascii", help="Draw with ASCII characters only.")]
 NoMouse = Annotated[bool, typer.Option("--no-mouse", help="Leave the mouse to the terminal.")]
 Output = Annotated[Path, typer.Option("--output", "-o", help="Where snapshots are written.")]
-Theme = Annotated[str | None, typer.Option("--theme", help="A Textual theme; ansi-dark takes the terminal's own.")]
+Theme = Annotated[
+    str | None, typer.Option("--theme", help="A Textual theme; ansi-dark takes the terminal's own.")
+]
 
 
 def open_(

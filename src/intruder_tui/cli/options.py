@@ -17,10 +17,14 @@ BAD_INPUT = 2
 Base = Annotated[str, typer.Argument(metavar="BASE", help="The base checkpoint: a file or a directory.")]
 Tuned = Annotated[
     list[str],
-    typer.Argument(metavar="TUNED...", help="Fine-tuned checkpoints of that base, or LoRA adapter directories."),
+    typer.Argument(
+        metavar="TUNED...", help="Fine-tuned checkpoints of that base, or LoRA adapter directories."
+    ),
 ]
 OneTuned = Annotated[str, typer.Argument(metavar="TUNED", help="A fine-tuned checkpoint or a LoRA adapter.")]
-K = Annotated[int, typer.Option("--k", "-k", help="How many of the highest-ranking tuned vectors are examined.")]
+K = Annotated[
+    int, typer.Option("--k", "-k", help="How many of the highest-ranking tuned vectors are examined.")
+]
 Eps = Annotated[float, typer.Option("--eps", "-e", help="An intruder's best cosine is below this.")]
 SideOption = Annotated[
     str, typer.Option("--side", metavar="U|V", help="Compare left (U, output) or right (V, input) vectors.")
@@ -28,10 +32,13 @@ SideOption = Annotated[
 Device = Annotated[str, typer.Option("--device", metavar="auto|cpu|cuda[:N]", help="Where to compute.")]
 CacheDir = Annotated[
     Path | None,
-    typer.Option("--cache-dir", help="Where results are kept [default: $INTRUDER_TUI_CACHE or the platform's]."),
+    typer.Option(
+        "--cache-dir", help="Where results are kept [default: $INTRUDER_TUI_CACHE or the platform's]."
+    ),
 ]
 CacheBudget = Annotated[
-    float | None, typer.Option("--cache-budget", metavar="GB", help="Size at which the oldest results are dropped.")
+    float | None,
+    typer.Option("--cache-budget", metavar="GB", help="Size at which the oldest results are dropped."),
 ]
 
 

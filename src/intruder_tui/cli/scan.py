@@ -58,7 +58,9 @@ def scan(
         fail("--json - and --csv - both want stdout; give one of them a file")
     pairings = pairings_of(base, tuned)
     raise typer.Exit(
-        run_scan(pairings, definition, cache_of(cache_dir, cache_budget), device, json_to=json_to, csv_to=csv_to)
+        run_scan(
+            pairings, definition, cache_of(cache_dir, cache_budget), device, json_to=json_to, csv_to=csv_to
+        )
     )
 
 
@@ -84,7 +86,10 @@ def run_scan(
         except KeyboardInterrupt:
             totals = [session.totals(definition) for session in sessions]
             done, matrices = sum(t.answered for t in totals), sum(t.matrices for t in totals)
-            typer.echo(f"interrupted: {done} of {matrices} matrices are in the cache; run it again to go on", err=True)
+            typer.echo(
+                f"interrupted: {done} of {matrices} matrices are in the cache; run it again to go on",
+                err=True,
+            )
             return INTERRUPTED
     document = scan_document(sessions, definition)
     if json_to is not None:

@@ -24,6 +24,8 @@ from intruder_tui.cli.options import (
 
 if TYPE_CHECKING:
     from intruder_tui.checkpoint.pairs import Pairing
+    from intruder_tui.definition import Definition
+    from intruder_tui.engine.session import Session
 
 SOME_FAILED = 1
 
@@ -31,7 +33,9 @@ SOME_FAILED = 1
 def show(
     base: Base,
     tuned: OneTuned,
-    matrix: Annotated[str, typer.Argument(metavar="MATRIX", help="A matrix's name, or an unambiguous part of it.")],
+    matrix: Annotated[
+        str, typer.Argument(metavar="MATRIX", help="A matrix's name, or an unambiguous part of it.")
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="Print the data instead of pictures.")] = False,
     k: K = 10,
     eps: Eps = 0.5,
@@ -61,9 +65,31 @@ def show(
 
         typer.echo(json.dumps(matrix_document(session, name, definition), indent=1, allow_nan=False))
         return
-    from intruder_tui.views.show import print_matrix
+    _print(session, name, definition, ascii_only=ascii_only)
 
-    print_matrix(session, name, definition, ascii_only=ascii_only)
+
+def _print(session: Session, name: str, definition: Definition, *, ascii_only: bool) -> None:
+    from rich.console import Console
+
+    from intruder_tui.checkpoint.names import printable
+    from intruder_tui.views.glyphs import glyphs
+    from intruder_tui.views.palette import ColourMode, resolve
+    from intruder_tui.views.report import matrix_report
+
+    console = Console()
+    result = session.result(name)
+    if result is None:
+        console.print(f"{printable(name)}: unchanged, the adapter leaves it alone", markup=False)
+        return
+    report = matrix_report(
+        name,
+        result,
+        definition,
+        width=console.width,
+        glyphs=glyphs(ascii_only=ascii_only),
+        colours=resolve(ColourMode.AUTO, console.color_system, no_color=console.no_color),
+    )
+    console.print(report)
 
 
 def find_matrix(pairing: Pairing, wanted: str) -> str:

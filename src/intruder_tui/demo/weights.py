@@ -37,7 +37,7 @@ PLANTED: dict[str, tuple[float, ...]] = {
 
 
 def base_weight(rng: np.random.Generator, out: int, inp: int) -> Matrix:
-    """[out, in] float32 with the spectrum of a trained projection: a few large values, a slow decay, a bulk."""
+    """[out, in] float32 with the spectrum of a trained projection: a few large values, then a slow decay."""
     q = min(out, inp)
     left, _ = np.linalg.qr(rng.standard_normal((out, q)))
     right, _ = np.linalg.qr(rng.standard_normal((inp, q)))
@@ -54,9 +54,7 @@ def full_update(rng: np.random.Generator, base: Matrix) -> Matrix:
     return np.asarray(0.02 * np.linalg.norm(base) / np.linalg.norm(change) * change, dtype=np.float32)
 
 
-def lora_factors(
-    rng: np.random.Generator, base: Matrix, planted: tuple[float, ...]
-) -> tuple[Matrix, Matrix]:
+def lora_factors(rng: np.random.Generator, base: Matrix, planted: tuple[float, ...]) -> tuple[Matrix, Matrix]:
     """A [r, in] and B [out, r] of an adapter with scaling ALPHA / RANK.
 
     The first components are the planted foreign directions, the rest a faint update.

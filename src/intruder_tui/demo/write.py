@@ -1,4 +1,4 @@
-"""Writing the sample pair: a sharded base, a full fine-tune and a LoRA adapter, as transformers and PEFT do."""
+"""Writing the sample pair as transformers and PEFT do: a sharded base, a full fine-tune, a LoRA adapter."""
 
 from __future__ import annotations
 
@@ -72,7 +72,9 @@ def _write_checkpoints(directory: Path) -> None:
         prefix = f"model.layers.{layer}"
         for norm in ("input_layernorm", "post_attention_layernorm"):
             base[f"{prefix}.{norm}.weight"] = np.ones(weights.HIDDEN, np.float32)
-            full[f"{prefix}.{norm}.weight"] = 1 + 0.01 * rng.standard_normal(weights.HIDDEN).astype(np.float32)
+            full[f"{prefix}.{norm}.weight"] = 1 + 0.01 * rng.standard_normal(weights.HIDDEN).astype(
+                np.float32
+            )
         for module, (out, inp) in weights.LINEAR.items():
             weight = weights.base_weight(rng, out, inp)
             base[f"{prefix}.{module}.weight"] = weight

@@ -89,7 +89,9 @@ def _similarity(matches: Matches) -> Similarity:
 
 def _rounded_out(
     lower: torch.Tensor, upper: torch.Tensor
-) -> tuple[np.ndarray[tuple[int, ...], np.dtype[np.float32]], np.ndarray[tuple[int, ...], np.dtype[np.float32]]]:
+) -> tuple[
+    np.ndarray[tuple[int, ...], np.dtype[np.float32]], np.ndarray[tuple[int, ...], np.dtype[np.float32]]
+]:
     """Float32 bounds that still enclose the float64 ones; equal where those are equal."""
     low64, high64 = lower.cpu().numpy(), upper.cpu().numpy()
     low, high = low64.astype(np.float32), high64.astype(np.float32)

@@ -68,7 +68,7 @@ class Engine(Protocol):
         """Where the worker's stdout and stderr go; None when nothing is logged."""
 
     def start(self, listener: Listener) -> None:
-        """Start working. `listener` is called from another thread (or within `submit`, for an inline engine)."""
+        """Start working. `listener` is called from another thread, or within `submit`."""
 
     def submit(self, job: Job, *, urgent: bool = False) -> None:
         """Queue a job; a queued job submitted again as urgent moves to the front."""

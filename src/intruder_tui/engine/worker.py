@@ -21,7 +21,7 @@ class DeviceError(Exception):
 
 
 def choose_device(name: str) -> torch.device:
-    """"auto" (the first CUDA device, else the CPU), "cpu", "cuda" or "cuda:1".
+    """ "auto" (the first CUDA device, else the CPU), "cpu", "cuda" or "cuda:1".
 
     Raises:
         DeviceError: not such a name, or no such device.

@@ -10,26 +10,35 @@ from intruder_tui.checkpoint.names import printable
 from intruder_tui.checkpoint.pairs import RowKind
 from intruder_tui.definition import Definition
 from intruder_tui.engine.session import Session, State
-from intruder_tui.views.numbers import cosine, percent, plural
+from intruder_tui.views.numbers import cosine, percent
+from intruder_tui.views.sentence import Strongest, session_sentence
 
 
 def scan_report(session: Session, definition: Definition) -> RenderableType:
     """One tuned checkpoint's scan; only matrices with an intruder, an undecided vector or a failure have a row."""
     totals = session.totals(definition)
     title = f"{printable(session.pairing.base.label)} → {printable(session.pairing.tuned.label)}"
-    measured = (
-        f"{plural(totals.intruders, 'intruder dimension')} in {totals.carriers} of "
-        f"{plural(totals.answered, 'matrix', 'matrices')} (side {definition.side}, k {definition.k}, "
-        f"ε {definition.eps:.2f})"
-    )
-    if totals.undecided:
-        measured += f"; {totals.undecided} undecided"
-    parts: list[RenderableType] = [Text(title, style="bold"), Text(measured)]
+    setting = f"side {definition.side}, k {definition.k}, ε {definition.eps:.2f}"
+    finding = session_sentence(totals, strongest_of(session, definition), definition)
+    parts: list[RenderableType] = [Text(f"{title}   {setting}", style="bold"), Text(finding)]
     table = _table(session, definition)
     if table.row_count:
         parts += [Text(), table]
     parts += [Text(f"failed  {printable(name)}: {reason}") for name, reason in _failures(session)]
     return Group(*parts, Text())
+
+
+def strongest_of(session: Session, definition: Definition) -> Strongest | None:
+    """The strongest intruder of a session in the terms of its sentence."""
+    found = session.strongest(definition)
+    if found is None:
+        return None
+    name, j = found
+    summary = session.summary(name)
+    assert summary is not None, name
+    similarity = summary.side(definition.side)
+    short = printable(name.removesuffix(".weight"))
+    return Strongest(short, j, float(similarity.lower[j]), float(similarity.upper[j]))
 
 
 def _table(session: Session, definition: Definition) -> Table:
@@ -53,7 +62,9 @@ def _table(session: Session, definition: Definition) -> Table:
             Text(printable(row.name)),
             Text(f"{len(intruders)}" + (f" (+{len(undecided)} undecided)" if undecided else "")),
             Text(" ".join(str(j) for j in intruders)),
-            Text(cosine(float(similarity.lower[lowest]), float(similarity.upper[lowest]), eps=definition.eps)),
+            Text(
+                cosine(float(similarity.lower[lowest]), float(similarity.upper[lowest]), eps=definition.eps)
+            ),
             Text(percent(result.update.relative_norm) if result else ""),
         )
     return table

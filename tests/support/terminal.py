@@ -1,0 +1,114 @@
+"""The real program in a real pseudo-terminal, its screen read by a terminal emulator."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import select
+import signal
+import struct
+import sys
+import termios
+import time
+from pathlib import Path
+
+import pyte
+
+PATIENCE = 60.0
+
+
+class Terminal:
+    """`intruder-tui ARGUMENTS` in a terminal of a given size; what it wrote, and what stands on the screen."""
+
+    def __init__(
+        self, *arguments: str | Path, cache: Path, columns: int = 80, lines: int = 24, **environment: str
+    ) -> None:
+        self.written = bytearray()
+        self._screen = pyte.Screen(columns, lines)
+        self._stream = pyte.ByteStream(self._screen)
+        program = [sys.executable, "-c", "from intruder_tui.cli import main; main()", *map(str, arguments)]
+        inherited = {name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPATH") if name in os.environ}
+        settings = {
+            **inherited,
+            "TERM": "xterm-256color",
+            "LANG": "C.UTF-8",
+            "INTRUDER_TUI_CACHE": str(cache),
+            **environment,
+        }
+        self.pid, self._descriptor = pty.fork()
+        if self.pid == 0:
+            os.execvpe(program[0], program, settings)
+        self.resize(columns, lines)
+
+    def resize(self, columns: int, lines: int) -> None:
+        """Change the size, as dragging a window does."""
+        fcntl.ioctl(self._descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+        self._screen.resize(lines, columns)
+
+    def send(self, keys: str) -> None:
+        """Type."""
+        os.write(self._descriptor, keys.encode())
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to the program."""
+        os.kill(self.pid, number)
+
+    def text(self) -> str:
+        """What stands on the screen."""
+        return "\n".join(self._screen.display)
+
+    def read(self, seconds: float) -> int:
+        """Take in what the program writes for a while; how many bytes."""
+        before = len(self.written)
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            if select.select([self._descriptor], [], [], left)[0]:
+                try:
+                    content = os.read(self._descriptor, 65536)
+                except OSError:  # the program has closed its end
+                    break
+                if not content:
+                    break
+                self.written += content
+                self._stream.feed(content)
+        return len(self.written) - before
+
+    def until(self, words: str, patience: float = PATIENCE) -> None:
+        """Read until the words stand on the screen."""
+        end = time.monotonic() + patience
+        while words not in self.text():
+            if time.monotonic() > end:
+                raise AssertionError(f"{words!r} never appeared on:\n{self.text()}")
+            self.read(0.1)
+
+    def wait(self, patience: float = PATIENCE) -> int:
+        """Read to the end of the program; its exit code, negative for a signal."""
+        end = time.monotonic() + patience
+        while time.monotonic() < end:
+            self.read(0.05)
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                self.read(0.05)
+                return os.waitstatus_to_exitcode(status)
+        raise AssertionError(f"still running after {patience} s:\n{self.text()}")
+
+    def close(self) -> None:
+        """End it, whatever it does."""
+        try:
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+        except (ProcessLookupError, ChildProcessError):
+            pass
+        os.close(self._descriptor)
+
+    @property
+    def restored(self) -> bool:
+        """Whether the terminal was left as it was found: main screen, visible cursor, no mouse reports."""
+        end = bytes(self.written)
+        return (
+            end.rfind(b"\x1b[?1049l") > end.rfind(b"\x1b[?1049h")
+            and end.rfind(b"\x1b[?25h") > end.rfind(b"\x1b[?25l")
+            and end.rfind(b"\x1b[?1000l") >= end.rfind(b"\x1b[?1000h")
+            and end.rfind(b"\x1b[?1003l") >= end.rfind(b"\x1b[?1003h")
+        )

@@ -1,0 +1,273 @@
+"""The headless commands, run as processes on the demo's files."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+from tests.support.commands import intruder_tui
+
+from intruder_tui.demo import DemoPaths
+from intruder_tui.demo.weights import PLANTED
+
+Q = "model.layers.2.self_attn.q_proj.weight"
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One cache for the module: commands after the first find its answers."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="module")
+def scanned(demo_pair: DemoPaths, cache: Path) -> dict[str, Any]:
+    """The document of one scan of both tuned checkpoints."""
+    done = intruder_tui("scan", demo_pair.base, demo_pair.lora, demo_pair.full, "--json", "-", cache=cache)
+    assert done.returncode == 0, done.stderr
+    document: dict[str, Any] = json.loads(done.stdout)
+    return document
+
+
+def test_scan_keeps_its_contract(scanned: dict[str, Any], demo_pair: DemoPaths) -> None:
+    assert scanned["schema"] == 1
+    definition = scanned["definition"]
+    assert (definition["side"], definition["k"], definition["eps"]) == ("U", 10, 0.5)
+    assert scanned["base"]["path"] == str(demo_pair.base)
+    lora, full = scanned["tuned"]
+    assert lora["path"] == str(demo_pair.lora)
+    assert lora["intruders"] == sum(len(strengths) for strengths in PLANTED.values())
+    assert full["intruders"] == 0
+    matrices = {matrix["name"]: matrix for matrix in lora["matrices"]}
+    worst = matrices[Q]
+    assert worst["state"] == "done"
+    assert worst["shape"] == [192, 192]
+    assert worst["count"] == len(worst["intruders"]) == 3
+    assert len(worst["sigma_tuned"]) == len(worst["best_cosine"]) == len(worst["best_index"]) == 10
+    assert all(worst["best_cosine"][j] < 0.5 for j in worst["intruders"])
+    assert worst["sigma_tuned"] == sorted(worst["sigma_tuned"], reverse=True)
+    assert worst["tier"] == "exact"
+    assert worst["update"]["adapter_rank"] == 8
+    assert 0 < worst["update"]["relative_norm"] < 2
+    assert 1 < worst["update"]["effective_rank"] <= 8
+    untouched = matrices["model.layers.0.self_attn.k_proj.weight"]
+    assert (untouched["state"], untouched["count"]) == ("unchanged", 0)
+    skipped = matrices["model.embed_tokens.weight"]
+    assert skipped["state"] == "skipped"
+    assert skipped["reason"]
+
+
+def test_the_numbers_are_those_of_a_float64_svd(scanned: dict[str, Any], demo_pair: DemoPaths) -> None:
+    base = next(
+        tensors[Q] for file in demo_pair.base.glob("*.safetensors") if Q in (tensors := load_file(file))
+    ).astype(np.float64)
+    adapter = load_file(demo_pair.lora / "adapter_model.safetensors")
+    a = adapter[f"base_model.model.{Q.removesuffix('.weight')}.lora_A.weight"].astype(np.float64)
+    b = adapter[f"base_model.model.{Q.removesuffix('.weight')}.lora_B.weight"].astype(np.float64)
+    u0, _, _ = np.linalg.svd(base)
+    u1, sigma, _ = np.linalg.svd(base + 16 / 8 * b @ a)
+    cosines = np.abs(u0.T @ u1)
+    matrix = next(found for found in scanned["tuned"][0]["matrices"] if found["name"] == Q)
+    np.testing.assert_allclose(matrix["best_cosine"], cosines.max(0)[:10], atol=1e-5)
+    np.testing.assert_array_equal(matrix["best_index"], cosines.argmax(0)[:10])
+    np.testing.assert_allclose(matrix["sigma_tuned"], sigma[:10], rtol=1e-5)
+
+
+def test_scan_writes_files_and_a_second_run_needs_no_worker(
+    scanned: dict[str, Any], demo_pair: DemoPaths, cache: Path, tmp_path: Path
+) -> None:
+    done = intruder_tui(
+        "scan", demo_pair.base, demo_pair.lora, demo_pair.full,
+        "--json", tmp_path / "scan.json", "--csv", tmp_path / "scan.csv",
+        cache=cache,
+    )  # fmt: skip
+    assert done.returncode == 0
+    assert json.loads((tmp_path / "scan.json").read_text()) == scanned
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "scan.csv").read_text())))
+    assert len(rows) == sum(len(tuned["matrices"]) for tuned in scanned["tuned"])
+    worst = next(row for row in rows if row["name"] == Q and "lora" in row["tuned"])
+    assert worst["count"] == "3"
+    assert "intruder dimensions in 5 matrices, all 28 matrices analysed" in done.stdout
+
+
+def test_other_definitions_come_from_the_same_results(
+    scanned: dict[str, Any], demo_pair: DemoPaths, cache: Path
+) -> None:
+    done = intruder_tui(
+        "scan",
+        demo_pair.base,
+        demo_pair.lora,
+        "--json",
+        "-",
+        "--k",
+        "4",
+        "--eps",
+        "0.9",
+        "--side",
+        "v",
+        cache=cache,
+    )
+    document = json.loads(done.stdout)
+    assert document["definition"]["side"] == "V"
+    matrix = next(found for found in document["tuned"][0]["matrices"] if found["name"] == Q)
+    assert len(matrix["best_cosine"]) == 4
+    assert matrix["intruders"] == [j for j in range(4) if matrix["best_cosine"][j] < 0.9]
+
+
+def test_a_failed_matrix_is_one_row_and_exit_code_1(
+    demo_pair: DemoPaths, cache: Path, tmp_path: Path
+) -> None:
+    tuned = tmp_path / "tuned"
+    shutil.copytree(demo_pair.full, tuned)
+    file = tuned / "model.safetensors"
+    tensors = dict(load_file(file))
+    tensors[Q] = np.full_like(tensors[Q], np.inf)
+    name = "model.layers.1.mlp.up_proj.weight"
+    tensors[name] = tensors[name][:-8].copy()
+    save_file(tensors, file, metadata={"format": "pt"})
+    done = intruder_tui("scan", demo_pair.base, tuned, cache=cache)
+    assert done.returncode == 1
+    failed = [line for line in done.stdout.splitlines() if line.startswith("failed")]
+    assert len(failed) == 2
+    assert "512" in done.stdout
+    assert "504" in done.stdout
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["scan", "/no/such/base", "/no/such/tuned"],
+        ["list", "/no/such/base", "/no/such/tuned"],
+        ["show", "/no/such/base", "/no/such/tuned", "x"],
+        ["/no/such/base", "/no/such/tuned"],
+    ],
+)
+def test_unreadable_input_is_one_line_and_exit_code_2(arguments: list[str], cache: Path) -> None:
+    done = intruder_tui(*arguments, cache=cache)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--k", "0"], "k is 0"),
+        (["--eps", "1.5"], "eps is 1.5"),
+        (["--side", "W"], "--side is 'W'"),
+        (["--json", "-", "--csv", "-"], "stdout"),
+        (["--json", "/no/such/directory/x.json"], "/no/such/directory/x.json"),
+        (["--device", "cuda:77", "--eps", "0.4"], "cuda:77"),
+    ],
+)
+def test_bad_options_name_themselves(
+    options: list[str], words: str, demo_pair: DemoPaths, cache: Path, tmp_path: Path
+) -> None:
+    used = tmp_path if "--device" in options else cache
+    done = intruder_tui("scan", demo_pair.base, demo_pair.lora, *options, cache=used)
+    assert done.returncode == (1 if "--device" in options else 2)
+    assert words in done.stderr + done.stdout
+    assert "Traceback" not in done.stderr
+
+
+def test_show_prints_the_matrix_for_any_width(
+    scanned: dict[str, Any], demo_pair: DemoPaths, cache: Path
+) -> None:
+    for width in ("60", "120"):
+        done = intruder_tui(
+            "show", demo_pair.base, demo_pair.lora, "2.self_attn.q_proj", cache=cache, COLUMNS=width
+        )
+        assert done.returncode == 0, done.stderr
+        assert "match no base vector" in " ".join(done.stdout.split())
+        assert max(len(line) for line in done.stdout.splitlines()) <= int(width)
+    plain = intruder_tui("show", demo_pair.base, demo_pair.lora, Q, "--ascii", cache=cache)
+    assert plain.stdout.isascii()
+
+
+def test_show_json_has_the_data(scanned: dict[str, Any], demo_pair: DemoPaths, cache: Path) -> None:
+    done = intruder_tui("show", demo_pair.base, demo_pair.lora, Q, "--json", cache=cache)
+    document = json.loads(done.stdout)
+    assert document["definition"]["k"] == 10
+    assert Q in json.dumps(document)
+
+
+def test_show_says_which_names_it_could_mean(demo_pair: DemoPaths, cache: Path) -> None:
+    unclear = intruder_tui("show", demo_pair.base, demo_pair.lora, "q_proj", cache=cache)
+    assert unclear.returncode == 2
+    assert "fits 4 matrices" in unclear.stderr
+    missing = intruder_tui("show", demo_pair.base, demo_pair.lora, "w_proj", cache=cache)
+    assert missing.returncode == 2
+    assert "w_proj" in missing.stderr
+
+
+def test_list_says_what_pairs_and_why_not(demo_pair: DemoPaths, cache: Path) -> None:
+    table = intruder_tui("list", demo_pair.base, demo_pair.lora, cache=cache)
+    assert table.returncode == 0
+    assert "28 matrices to analyse, 12 of them untouched by the adapter" in " ".join(table.stdout.split())
+    done = intruder_tui("list", demo_pair.base, demo_pair.lora, "--json", cache=cache)
+    document = json.loads(done.stdout)
+    kinds = [row["kind"] for row in document["rows"]]
+    assert kinds.count("matrix") == 28
+    assert all(row["reason"] for row in document["rows"] if row["kind"] != "matrix")
+
+
+def test_the_demo_without_a_terminal_prints_the_table(tmp_path: Path) -> None:
+    done = intruder_tui("demo", cache=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "intruder dimensions in 5 matrices, all 28 matrices analysed" in done.stdout
+    written = intruder_tui("demo", "--write", tmp_path / "pair", cache=tmp_path)
+    assert written.returncode == 0
+    assert (tmp_path / "pair" / "lora-r8" / "adapter_config.json").is_file()
+
+
+def test_without_a_terminal_the_interface_refuses(demo_pair: DemoPaths, cache: Path) -> None:
+    done = intruder_tui(demo_pair.base, demo_pair.lora, cache=cache)
+    assert done.returncode == 2
+    assert "terminal" in done.stderr
+
+
+def test_no_arguments_show_the_two_ways_to_start(cache: Path) -> None:
+    done = intruder_tui(cache=cache)
+    assert done.returncode == 0
+    assert "intruder-tui BASE TUNED" in done.stdout
+    assert "intruder-tui demo" in done.stdout
+
+
+def test_cache_commands(demo_pair: DemoPaths, tmp_path: Path) -> None:
+    assert intruder_tui("cache", "path", cache=tmp_path).stdout.strip() == str(tmp_path)
+    intruder_tui("show", demo_pair.base, demo_pair.lora, Q, cache=tmp_path)
+    assert "1 results" in intruder_tui("cache", "info", cache=tmp_path).stdout.replace(
+        "1 result,", "1 results,"
+    )
+    assert intruder_tui("cache", "clear", cache=tmp_path).returncode == 0
+    assert "0 results" in intruder_tui("cache", "info", cache=tmp_path).stdout
+
+
+def test_ctrl_c_keeps_what_is_done(demo_pair: DemoPaths, tmp_path: Path) -> None:
+    program = "from intruder_tui.cli import main; main()"
+    arguments = ["scan", str(demo_pair.base), str(demo_pair.full), "--cache-dir", str(tmp_path)]
+    running = subprocess.Popen(
+        [sys.executable, "-c", program, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        while len(list((tmp_path / "results").glob("??/*.safetensors"))) < 2 and running.poll() is None:
+            pass
+        running.send_signal(signal.SIGINT)
+        _, errors = running.communicate(timeout=60)
+    finally:
+        running.kill()
+    assert running.returncode == 130, errors
+    assert "run it again to go on" in errors
+    assert "Traceback" not in errors
+    done = intruder_tui(*arguments, cache=tmp_path)
+    assert done.returncode == 0

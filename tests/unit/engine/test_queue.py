@@ -1,0 +1,61 @@
+"""The order of jobs."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from intruder_tui.checkpoint.pairs import MatrixPair
+from intruder_tui.checkpoint.recipes import FileStamp, Stored, StoredTensor
+from intruder_tui.engine.jobs import Job
+from intruder_tui.engine.queue import JobQueue
+
+
+def job(name: str) -> Job:
+    tensor = StoredTensor("/none", name, "F32", (2, 2), FileStamp(0, 0, 0, 0, 0))
+    return Job(MatrixPair(name, (2, 2), Stored(tensor), Stored(tensor, transposed=True), ("F32", "F32")))
+
+
+def drain(queue: JobQueue) -> str:
+    names = []
+    while (taken := queue.take()) is not None:
+        names.append(taken.name)
+    return "".join(names)
+
+
+def test_urgent_newest_first_then_the_others_in_order() -> None:
+    queue = JobQueue()
+    for name in "abc":
+        queue.put(job(name), urgent=False)
+    queue.put(job("x"), urgent=True)
+    queue.put(job("y"), urgent=True)
+    queue.put(job("b"), urgent=True)
+    queue.put(job("x"), urgent=False)  # already urgent: stays so
+    assert len(queue) == 5
+    assert drain(queue) == "byxac"
+
+
+def test_an_urgent_job_asked_for_again_moves_to_the_front() -> None:
+    queue = JobQueue()
+    for name in "xyx":
+        queue.put(job(name), urgent=True)
+    assert drain(queue) == "xy"
+
+
+def test_remove_and_clear() -> None:
+    queue = JobQueue()
+    queue.put(job("a"), urgent=False)
+    queue.put(job("x"), urgent=True)
+    queue.put(job("y"), urgent=True)
+    assert queue.remove(job("x"))
+    assert not queue.remove(job("x"))
+    assert [left.name for left in queue.clear()] == ["y", "a"]
+    assert queue.take() is None
+
+
+@given(st.lists(st.tuples(st.sampled_from("abcdef"), st.booleans())))
+def test_every_job_stands_once(puts: list[tuple[str, bool]]) -> None:
+    queue = JobQueue()
+    for name, urgent in puts:
+        queue.put(job(name), urgent=urgent)
+    assert sorted(drain(queue)) == sorted({name for name, _ in puts})
