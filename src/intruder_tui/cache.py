@@ -133,7 +133,9 @@ class Cache:
         arrays, metadata = to_record(result, inputs)
         self._write(self._result_path(key), save(arrays, metadata))
         self._since_sweep += 1
-        if self._since_sweep % 64 == 1:  # the walk costs milliseconds; the budget may be overrun by 64 entries
+        if (
+            self._since_sweep % 64 == 1
+        ):  # the walk costs milliseconds; the budget may be overrun by 64 entries
             self.evict()
         return key
 

@@ -140,17 +140,13 @@ class Summary:
     def intruders(self, definition: Definition) -> list[int]:
         """Ranks j < k of the tuned vectors that are certainly intruders."""
         return [
-            j
-            for j, v in enumerate(self.side(definition.side).verdicts(definition))
-            if v is Verdict.INTRUDER
+            j for j, v in enumerate(self.side(definition.side).verdicts(definition)) if v is Verdict.INTRUDER
         ]
 
     def undecided(self, definition: Definition) -> list[int]:
         """Ranks j < k whose interval straddles eps."""
         return [
-            j
-            for j, v in enumerate(self.side(definition.side).verdicts(definition))
-            if v is Verdict.UNDECIDED
+            j for j, v in enumerate(self.side(definition.side).verdicts(definition)) if v is Verdict.UNDECIDED
         ]
 
 

@@ -87,9 +87,7 @@ def _tuned(session: Session, definition: Definition) -> dict[str, Any]:
         "matrices_with_intruders": totals.carriers,
         "undecided": totals.undecided,
         "matrices": [
-            _matrix(session, row.name, definition)
-            for row in session.pairing.rows
-            if len(row.shape) >= 2
+            _matrix(session, row.name, definition) for row in session.pairing.rows if len(row.shape) >= 2
         ],
     }
 
