@@ -1,0 +1,214 @@
+"""What is recognised but not read: each format by its name, with what to do instead."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from intruder_tui.checkpoint.errors import CheckpointError
+from intruder_tui.checkpoint.files import foreign_format
+from intruder_tui.checkpoint.names import printable
+
+_TO_SAFETENSORS = "load it where it was made and save it again with safetensors (save_pretrained does)"
+
+_STEP = re.compile(r"checkpoint-(\d{1,18})", re.ASCII)
+_VARIANT = re.compile(r"(?:model|diffusion_pytorch_model)\.([\w-]{1,40})\.safetensors", re.ASCII)
+_VARIANT_INDEX = re.compile(
+    r"(?:model|diffusion_pytorch_model)\.safetensors\.index\.([\w-]{1,40})\.json", re.ASCII
+)
+_SHARD = re.compile(r"(?:model|diffusion_pytorch_model)-\d{5}-of-\d{5}\.safetensors", re.ASCII)
+_DCP_SHARD = re.compile(r"shard-\d{5}-model-.*\.safetensors", re.ASCII)
+
+_SUFFIXES = {
+    ".bin": f"a PyTorch .bin file, not read yet: {_TO_SAFETENSORS}",
+    ".pt": f"a PyTorch .pt file, not read yet: {_TO_SAFETENSORS}",
+    ".pth": f"a PyTorch .pth file, not read yet: {_TO_SAFETENSORS}",
+    ".ckpt": f"a PyTorch or Lightning .ckpt file, not read yet: {_TO_SAFETENSORS}",
+    ".gguf": "a GGUF file, not read yet: give the safetensors checkpoint it was converted from",
+    ".h5": f"a TensorFlow .h5 file, not read: {_TO_SAFETENSORS}",
+    ".msgpack": f"a Flax .msgpack file, not read: {_TO_SAFETENSORS}",
+    ".onnx": "an ONNX file, not read: give the checkpoint it was exported from",
+    ".engine": "a TensorRT engine, not read: give the checkpoint it was built from",
+    ".npz": "a NumPy .npz file, not read: save its arrays with safetensors.numpy",
+    ".npy": "a NumPy .npy file, not read: save its arrays with safetensors.numpy",
+    ".distcp": "one file of a torch distributed checkpoint: convert it with "
+    "`python -m torch.distributed.checkpoint.format_utils dcp_to_torch`, then save it with safetensors",
+}
+
+
+def refuse_file(path: Path) -> str:
+    """Why a single file that is not safetensors is not read. Raises CheckpointError as `opened` does."""
+    named = _SUFFIXES.get(path.suffix.lower())
+    found = foreign_format(path)
+    return named or found or "not a safetensors file, and no other format that is known here"
+
+
+def refuse_directory(directory: Path, names: frozenset[str]) -> str:
+    """Why a directory without safetensors weights of a known name is not read, and what to do."""
+    for rule in _RULES:
+        reason = rule(directory, names)
+        if reason:
+            return reason
+    some = ", ".join(printable(name, 40) for name in sorted(names)[:4])
+    return "no model.safetensors, index or adapter in this directory" + (
+        f"; it holds {some}{' …' if len(names) > 4 else ''}" if names else "; it is empty"
+    )
+
+
+def training_checkpoints(directory: Path, names: frozenset[str]) -> list[str]:
+    """The `checkpoint-N` directories inside a training output directory, by step."""
+    found = [(int(match[1]), name) for name in names if (match := _STEP.fullmatch(name))]
+    return [name for _, name in sorted(found) if (directory / name).is_dir()]
+
+
+def _adapter_without_weights(directory: Path, names: frozenset[str]) -> str:
+    if "adapter_config.json" not in names:
+        return ""
+    if "adapter_model.bin" in names:
+        return f"an adapter saved as adapter_model.bin, not read yet: {_TO_SAFETENSORS}"
+    if "adapters.safetensors" in names:
+        return "an MLX adapter, not read: fuse it into the model with mlx_lm.fuse and give the result"
+    return (
+        "adapter_config.json is there, adapter_model.safetensors is not: incomplete, or still being written"
+    )
+
+
+def _adapter_without_config(directory: Path, names: frozenset[str]) -> str:
+    if "adapter_model.safetensors" not in names:
+        return ""
+    return "adapter_model.safetensors is there, adapter_config.json is not: its scaling can't be known"
+
+
+def _diffusers_lora(directory: Path, names: frozenset[str]) -> str:
+    if "pytorch_lora_weights.safetensors" not in names:
+        return ""
+    return "a diffusers LoRA (pytorch_lora_weights.safetensors), not read yet: fuse it and give the result"
+
+
+def _shards_without_index(directory: Path, names: frozenset[str]) -> str:
+    if any(_DCP_SHARD.fullmatch(name) for name in names):
+        return (
+            "safetensors shards of a distributed save (shard-…-model-….safetensors), each with a part of "
+            "every tensor: not read yet; save the model again without distributed_checkpoint"
+        )
+    count = sum(1 for name in names if _SHARD.fullmatch(name))
+    if not count:
+        return ""
+    return (
+        f"{count} shards are there, their .safetensors.index.json is not: still being written, or incomplete"
+    )
+
+
+def _variants(directory: Path, names: frozenset[str]) -> str:
+    files = sorted(name for name in names if _VARIANT.fullmatch(name))
+    if files:
+        return f"only a variant is there; give the file itself: {printable(files[0])}"
+    files = sorted(name for name in names if _VARIANT_INDEX.fullmatch(name))
+    if files:
+        return f"only a sharded variant is there ({printable(files[0])}): variants in shards are not read yet"
+    return ""
+
+
+def _pytorch(directory: Path, names: frozenset[str]) -> str:
+    for name in ("pytorch_model.bin", "pytorch_model.bin.index.json", "diffusion_pytorch_model.bin"):
+        if name in names:
+            return f"PyTorch weights ({name}), not read yet: {_TO_SAFETENSORS}"
+    return ""
+
+
+def _distributed(directory: Path, names: frozenset[str]) -> str:
+    places = [".", *sorted(name for name in names if name.startswith("pytorch_model_fsdp_"))]
+    for place in places:
+        if (directory / place / ".metadata").is_file():
+            target = "" if place == "." else f" ({printable(place)})"
+            return (
+                f"a torch distributed checkpoint{target}, not read yet: "
+                "`accelerate merge-weights DIRECTORY OUTPUT` makes safetensors of it"
+            )
+    return ""
+
+
+def _deepspeed(directory: Path, names: frozenset[str]) -> str:
+    if "zero_to_fp32.py" in names or any(name.startswith("global_step") for name in names):
+        return (
+            "a DeepSpeed ZeRO checkpoint, not read: make safetensors of it with DeepSpeed's own "
+            "`zero_to_fp32.py --safe_serialization` (from your installation, not the one in this directory)"
+        )
+    return ""
+
+
+def _megatron(directory: Path, names: frozenset[str]) -> str:
+    if "latest_checkpointed_iteration.txt" in names or any(name.startswith("mp_rank_") for name in names):
+        return "a Megatron checkpoint, not read: convert it to the Hugging Face layout first"
+    return ""
+
+
+def _consolidated(directory: Path, names: frozenset[str]) -> str:
+    if "consolidated.safetensors" in names:
+        return (
+            "Mistral's consolidated.safetensors: give the file itself, and compare it only with another of "
+            "its kind (its q and k rows are ordered differently from the Hugging Face layout)"
+        )
+    if any(re.fullmatch(r"consolidated\.\d\d\.pth", name) for name in names):
+        return "Meta's consolidated.NN.pth files, not read yet: give the Hugging Face version of the model"
+    return ""
+
+
+def _by_suffix(directory: Path, names: frozenset[str]) -> str:
+    for name in sorted(names):
+        # A pickle that a trainer left (training_args.bin, optimizer.pt) says nothing about the weights.
+        suffix = Path(name).suffix.lower()
+        if suffix in (".gguf", ".h5", ".msgpack", ".onnx", ".engine"):
+            return f"{printable(name, 80)} is {_SUFFIXES[suffix]}"
+    if {"weights.npz", "weights.00.safetensors"} & names:
+        return "an MLX model, not read: give the Hugging Face version of it"
+    return ""
+
+
+def _checkpoints_inside(directory: Path, names: frozenset[str]) -> str:
+    steps = training_checkpoints(directory, names)
+    if not steps:
+        return ""
+    shown = steps if len(steps) <= 8 else [*steps[:7], "…", steps[-1]]
+    return f"{len(steps)} training checkpoints are inside; give one of them: {', '.join(shown)}"
+
+
+def _adapters_inside(directory: Path, names: frozenset[str]) -> str:
+    inside = sorted(name for name in names if (directory / name / "adapter_config.json").is_file())
+    if not inside:
+        return ""
+    return f"adapters lie in sub-directories; give one of them: {', '.join(map(printable, inside[:8]))}"
+
+
+def _models_inside(directory: Path, names: frozenset[str]) -> str:
+    for name in ("transformer", "unet"):
+        if (directory / name / "config.json").is_file():
+            return f"a diffusers pipeline; give one of its models, such as its {name} directory"
+    if "snapshots" in names:
+        try:
+            snapshots = sorted(entry.name for entry in (directory / "snapshots").iterdir())
+        except OSError as error:
+            raise CheckpointError(f"{printable(str(directory))}: {error.strerror}") from None
+        return (
+            f"a hub cache entry; give a snapshot of it: {', '.join(f'snapshots/{s}' for s in snapshots[:4])}"
+        )
+    return ""
+
+
+_RULES: tuple[Callable[[Path, frozenset[str]], str], ...] = (
+    _adapter_without_weights,
+    _adapter_without_config,
+    _diffusers_lora,
+    _shards_without_index,
+    _variants,
+    _pytorch,
+    _distributed,
+    _deepspeed,
+    _megatron,
+    _consolidated,
+    _by_suffix,
+    _checkpoints_inside,
+    _adapters_inside,
+    _models_inside,
+)

@@ -1,0 +1,128 @@
+"""What a tensor is, by name and shape: a linear layer's weight, or why it is not analysed by default."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+from intruder_tui.checkpoint.names import shape_text
+
+
+class Role(StrEnum):
+    """The part a tensor plays in its model."""
+
+    LINEAR = "linear layer"
+    EMBEDDING = "embedding"
+    HEAD = "output head"
+    NORM = "norm"
+    BIAS = "bias"
+    BUFFER = "buffer"
+    QUANTISATION = "quantisation constants"
+    CONVOLUTION = "convolution"
+    EXPERTS = "stacked experts"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A tensor's role, and why it is not analysed by default (empty for LINEAR)."""
+
+    role: Role
+    reason: str
+
+
+_EMBEDDINGS = frozenset(
+    {
+        *("embed_tokens", "embed_in", "embed_positions", "embedding", "embeddings", "wte", "wpe", "shared"),
+        *("tok_embeddings", "tokens_embed", "positions_embed", "relative_attention_bias", "pos_embed"),
+    }
+)
+_HEADS = frozenset({"lm_head", "embed_out", "output_projection", "vocab_projector", "proj_out"})
+_TIED_DECODER_PARENTS = frozenset({"lm_head", "predictions"})
+_BUFFERS = frozenset(
+    {
+        *("inv_freq", "original_inv_freq", "position_ids", "token_type_ids", "num_batches_tracked"),
+        *(
+            "running_mean",
+            "running_var",
+            "masked_bias",
+            "attn_bias",
+            "causal_mask",
+            "cos_cached",
+            "sin_cached",
+        ),
+    }
+)
+_QUANTISATION = frozenset(
+    {
+        *(
+            "weight_scale",
+            "weight_scale_inv",
+            "input_scale",
+            "weight_zero_point",
+            "weight_shape",
+            "weight_g_idx",
+        ),
+        *("scales", "qzeros", "g_idx", "SCB", "weight_format", "absmax", "quant_map", "nested_absmax"),
+        *(
+            "nested_quant_map",
+            "input_zero_point",
+            "weight_global_scale",
+            "input_global_scale",
+            "_weight_scale",
+        ),
+    }
+)
+_NORM = re.compile(r"norm|^ln_?[0-9a-z]{0,8}$|^gamma$|^beta$", re.IGNORECASE | re.ASCII)
+
+
+def layer_of(name: str, shape: tuple[int, ...]) -> Layer:
+    """The role of a tensor. `shape` is as stored."""
+    module, _, leaf = name.rpartition(".")
+    role = _role(module, leaf, shape)
+    return Layer(role, _REASONS[role].format(shape=shape_text(shape), axes=len(shape)))
+
+
+def _role(module: str, leaf: str, shape: tuple[int, ...]) -> Role:
+    parent, _, last = module.rpartition(".")
+    if leaf in _BUFFERS or leaf.endswith("_cached"):
+        return Role.BUFFER
+    if leaf in _QUANTISATION or leaf.startswith("quant_state"):
+        return Role.QUANTISATION
+    if leaf == "bias" or leaf.endswith("_bias"):
+        # The hub's GPT-2 keeps its causal mask under the name attn.bias.
+        return Role.BIAS if len(shape) <= 1 else Role.BUFFER
+    if last in _HEADS or (last == "decoder" and parent.rpartition(".")[2] in _TIED_DECODER_PARENTS):
+        return Role.HEAD
+    if last == "output" and not parent:
+        return Role.HEAD
+    if last in _EMBEDDINGS or last.endswith(("_embedding", "_embeddings")) or leaf in _EMBEDDINGS:
+        return Role.EMBEDDING
+    if len(shape) != 2:
+        return _role_by_axes(module, leaf, last, shape)
+    if leaf == "weight" or leaf.endswith("_weight") or leaf.startswith(("weight_ih", "weight_hh")):
+        return Role.LINEAR
+    return Role.OTHER
+
+
+def _role_by_axes(module: str, leaf: str, last: str, shape: tuple[int, ...]) -> Role:
+    if len(shape) <= 1:
+        return Role.NORM if _NORM.search(last) or _NORM.search(leaf) else Role.OTHER
+    if "expert" in module.lower() and len(shape) == 3:
+        return Role.EXPERTS
+    return Role.CONVOLUTION if leaf == "weight" else Role.OTHER
+
+
+_REASONS = {
+    Role.LINEAR: "",
+    Role.EMBEDDING: "embedding: by default only linear layers are analysed, as in the paper",
+    Role.HEAD: "output head: by default only the layers inside the model are analysed, as in the paper",
+    Role.NORM: "norm: not a matrix ({shape})",
+    Role.BIAS: "bias: not a matrix ({shape})",
+    Role.BUFFER: "buffer: not a trained weight ({shape})",
+    Role.QUANTISATION: "constants of a quantised weight ({shape})",
+    Role.CONVOLUTION: "{axes} axes ({shape}), as of a convolution: not covered yet",
+    Role.EXPERTS: "a stack of expert matrices ({shape}): not covered yet",
+    Role.OTHER: "not a linear layer's weight ({shape})",
+}

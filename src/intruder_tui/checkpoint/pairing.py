@@ -1,0 +1,80 @@
+"""Two arguments in, one list of rows out: what can be compared, and why the rest can't."""
+
+from __future__ import annotations
+
+from intruder_tui.checkpoint.adapter import Adapter, open_adapter
+from intruder_tui.checkpoint.adapter_rows import adapter_rows
+from intruder_tui.checkpoint.catalog import Catalog, open_catalog
+from intruder_tui.checkpoint.errors import CheckpointError
+from intruder_tui.checkpoint.files import shown
+from intruder_tui.checkpoint.locate import Kind, Located, locate
+from intruder_tui.checkpoint.names import printable
+from intruder_tui.checkpoint.order import natural_key
+from intruder_tui.checkpoint.pairs import Pairing, Row, RowKind, Source
+from intruder_tui.checkpoint.rows import model_rows
+
+
+def open_pairing(base: str, tuned: str) -> Pairing:
+    """Open a base checkpoint and a tuned one (or an adapter on the base) and lay them side by side.
+
+    Only headers are read. Rows are in natural layer order and their names are unique.
+
+    Raises:
+        CheckpointError: an argument can't be used; one line that names it.
+    """
+    base_at = locate(base)
+    if base_at.kind is Kind.ADAPTER:
+        raise CheckpointError(
+            f"{shown(base)}: a LoRA adapter, and BASE must be a full checkpoint; give the adapter as TUNED"
+        )
+    tuned_at = locate(tuned)
+    catalog = open_catalog(base_at)
+    if tuned_at.kind is Kind.ADAPTER:
+        adapter = open_adapter(tuned_at)
+        rows = adapter_rows(catalog, adapter)
+        source = _source(tuned_at, adapter.tensors, adapter.notes)
+        notes = _base_differs(catalog, adapter)
+    else:
+        other = open_catalog(tuned_at)
+        rows = model_rows(catalog, other)
+        source = _source(tuned_at, len(other.tensors), other.notes)
+        notes = _same_files(base_at, tuned_at)
+    rows.sort(key=lambda row: natural_key(row.name))
+    return Pairing(
+        base=_source(base_at, len(catalog.tensors), catalog.notes),
+        tuned=source,
+        rows=tuple(rows),
+        notes=(*notes, *_nothing_to_analyse(rows)),
+    )
+
+
+def _source(located: Located, tensors: int, notes: tuple[str, ...]) -> Source:
+    files = tuple(str(file) for file in located.files)
+    return Source(located.argument, located.label, str(located.kind), files, tensors, notes)
+
+
+def _same_files(base: Located, tuned: Located) -> tuple[str, ...]:
+    return ("BASE and TUNED are the same files",) if base.files == tuned.files else ()
+
+
+def _base_differs(base: Catalog, adapter: Adapter) -> tuple[str, ...]:
+    """A note when the adapter names another base; only the last part of a name travels between machines."""
+    named = adapter.config.base.replace("\\", "/").rstrip("/")
+    if not named:
+        return ()
+    recorded = base.config.get("_name_or_path")
+    known = {base.located.label, base.located.argument.rstrip("/"), str(base.located.directory)}
+    known |= {recorded.rstrip("/")} if isinstance(recorded, str) else set()
+    last = {name.rpartition("/")[2].lower() for name in known if name}
+    if named.rpartition("/")[2].lower() in last:
+        return ()
+    return (f"the adapter names {printable(named, 80)} as its base, not {printable(base.located.label, 80)}",)
+
+
+def _nothing_to_analyse(rows: list[Row]) -> tuple[str, ...]:
+    if any(row.kind is RowKind.MATRIX for row in rows):
+        return ()
+    on_both = sum(1 for row in rows if row.kind is not RowKind.UNPAIRED)
+    if not on_both:
+        return ("no weight has the same name on both sides: these look like different models",)
+    return ("no matrix can be analysed: every row below says why",)

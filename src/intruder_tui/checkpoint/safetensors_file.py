@@ -1,0 +1,103 @@
+"""The header of a safetensors file: names, dtypes, shapes. The library parses it, after checks of our own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+
+from intruder_tui.checkpoint.documents import check_bounds
+from intruder_tui.checkpoint.errors import CheckpointError
+from intruder_tui.checkpoint.files import opened, read_exactly, recognise, shown, stamp_of
+from intruder_tui.checkpoint.recipes import FileStamp, StoredTensor
+
+LARGEST_HEADER = 32_000_000
+"""Bytes; the library itself would take 100 MB, and 750 MB of memory for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What one file says of itself: its tensors by name, and its free metadata."""
+
+    path: Path
+    tensors: Mapping[str, StoredTensor]
+    metadata: Mapping[str, str]
+
+
+def read_header(path: Path) -> Header:
+    """Read a safetensors file's header; no weight is touched.
+
+    Raises:
+        CheckpointError: not a regular file, not safetensors, a malformed or oversized header, names given
+            twice, or the file changed meanwhile.
+    """
+    with opened(path) as (descriptor, stamp):
+        try:
+            _check_header(path, descriptor, stamp)
+        except OSError as error:
+            raise CheckpointError(f"{shown(path)}: {error.strerror or error}") from None
+    try:
+        # Framework "np" because "pt" imports torch; a mapping would die of SIGBUS on a truncated file.
+        with safe_open(path, framework="np", backend="pread") as file:
+            slices = {name: file.get_slice(name) for name in file.offset_keys()}
+            tensors = {
+                name: StoredTensor(str(path), name, part.get_dtype(), tuple(part.get_shape()), stamp)
+                for name, part in slices.items()
+            }
+            metadata = file.metadata() or {}
+        status = path.stat()
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"{shown(path)}: {_library_words(error)}") from None
+    if stamp_of(status) != stamp:
+        raise CheckpointError(
+            f"{shown(path)}: changed while its header was read; it may still be being written"
+        )
+    return Header(path, tensors, metadata)
+
+
+def _check_header(path: Path, descriptor: int, stamp: FileStamp) -> None:
+    head = read_exactly(descriptor, 64, 0)
+    foreign = recognise(head)
+    if foreign:
+        raise CheckpointError(f"{shown(path)}: {foreign}")
+    if len(head) < 8:
+        raise CheckpointError(f"{shown(path)}: {stamp.size} bytes, too short for a safetensors file")
+    length = int.from_bytes(head[:8], "little")
+    if length > stamp.size - 8:
+        raise CheckpointError(
+            f"{shown(path)}: not safetensors, or cut off: "
+            f"it announces a header of {length} bytes and has {stamp.size - 8}"
+        )
+    if length > LARGEST_HEADER:
+        raise CheckpointError(f"{shown(path)}: a header of {length} bytes; at most {LARGEST_HEADER} are read")
+    header = read_exactly(descriptor, length, 8)
+    check_bounds(header, shown(path))
+    _check_unique_names(path, header)
+
+
+def _check_unique_names(path: Path, header: bytes) -> None:
+    """The library silently keeps the last of two equal names; which one the writer meant is unknowable."""
+
+    def names_only(pairs: list[tuple[str, object]]) -> None:
+        if len({name for name, _ in pairs}) != len(pairs):
+            raise CheckpointError(f"{shown(path)}: malformed header: the same name stands in it twice")
+
+    try:
+        json.loads(header, object_pairs_hook=names_only)
+    except RecursionError:
+        raise CheckpointError(f"{shown(path)}: malformed header: nested too deeply") from None
+    except ValueError as error:
+        raise CheckpointError(
+            f"{shown(path)}: malformed header: {str(error).splitlines()[0][:120]}"
+        ) from None
+
+
+def _library_words(error: Exception) -> str:
+    words = " ".join(str(error).split())
+    prefix = "Error while deserializing header: "
+    return (
+        f"malformed header: {words.removeprefix(prefix)[:160]}" if words.startswith(prefix) else words[:200]
+    )
