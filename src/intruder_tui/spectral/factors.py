@@ -7,12 +7,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from intruder_tui.spectral.matrices import Matrix
+from intruder_tui.spectral.matrices import Matrix, Projected
 
 EPS = torch.finfo(torch.float64).eps
 ZERO_MARGIN = 10.0
 TAIL = 1e-10
-"""Eigenvalues of the Gram matrix below this share of the largest have lost digits to the squaring."""
+"""Eigenvalues of a Gram matrix below this share of the largest have lost too many digits to the squaring."""
+LOST = 1e-14
+"""Eigenvalues of a Gram matrix below this share of the largest have lost all of them."""
 CHECKED_COLUMNS = 8
 TOLERANCE = 1e-11
 
@@ -46,9 +48,8 @@ def numerical_rank(sigma: Tensor, columns: int) -> int:
 def factorise(matrix: Matrix) -> Factors:
     """Short-side singular vectors and singular values, accurate to about 2^-52 * sigma_1.
 
-    The float64 Gram matrix and its eigendecomposition answer ("exact"). Their small eigenvalues are below the
-    rounding of the squares, so that part is factorised again by QR and SVD of the matrix itself, restricted
-    to its span. An answer that fails its check is replaced by a float64 SVD of the whole ("float64").
+    The float64 Gram matrix and its eigendecomposition answer ("exact"). An answer that fails its check is
+    replaced by a float64 SVD of the triangle that a QR of the matrix leaves ("float64").
     """
     gram = matrix.gram()
     notes: list[str] = []
@@ -56,26 +57,34 @@ def factorise(matrix: Matrix) -> Factors:
         found = _eigen(gram, device)
         if found is None:
             notes.append(f"The eigenvalue solver failed on {device}.")
-            continue
-        squares, vectors = found
-        if _checks(matrix, squares, vectors):
-            return _with_tail(matrix, squares, vectors, tuple(notes))
-        notes.append(f"The eigenvectors found on {device} failed their check.")
+        elif _checks(matrix, *found):
+            squares, vectors = found
+            del gram, found
+            sigma, order = _sharpen(matrix, squares, vectors).sort(descending=True, stable=True)
+            if not torch.equal(order, torch.arange(len(order), device=order.device)):
+                vectors = vectors[:, order]
+            return Factors(vectors, sigma, numerical_rank(sigma, matrix.columns), "exact", tuple(notes))
+        else:
+            notes.append(f"The eigenvectors found on {device} failed their check.")
     del gram
-    vectors, sigma = _resolve(matrix, None)
+    vectors, sigma, _ = torch.linalg.svd(matrix.triangle().T)
     return Factors(vectors, sigma, numerical_rank(sigma, matrix.columns), "float64", tuple(notes))
 
 
 def singular_values(matrix: Matrix) -> Tensor:
-    """Singular values of a wide matrix: [rows] float64, descending, accurate to about 2^-52 * sigma_1."""
+    """Singular values of a wide matrix by the eigenvalues of its Gram matrix: [rows] float64, descending.
+
+    Values below 1e-7 * sigma_1 are lost in the rounding of the squares and are returned as zero.
+    """
     try:
         squares = torch.linalg.eigvalsh(matrix.gram(), UPLO="L").flip(0)
     except RuntimeError:  # no convergence, cuSOLVER's own failures and lack of memory are all of this kind
         return factorise(matrix).sigma
-    if bool(torch.isfinite(squares).all()) and bool(squares[-1] >= TAIL * squares[0]):
-        sigma: Tensor = squares.sqrt()
-        return sigma
-    return factorise(matrix).sigma
+    if not bool(torch.isfinite(squares).all()):
+        return factorise(matrix).sigma
+    squares[squares < LOST * squares[0]] = 0.0
+    sigma: Tensor = squares.sqrt()
+    return sigma
 
 
 def _eigen(gram: Tensor, device: torch.device) -> tuple[Tensor, Tensor] | None:
@@ -102,21 +111,25 @@ def _checks(matrix: Matrix, squares: Tensor, vectors: Tensor) -> bool:
     )
 
 
-def _with_tail(matrix: Matrix, squares: Tensor, vectors: Tensor, notes: tuple[str, ...]) -> Factors:
-    head = int((squares >= TAIL * squares[0]).sum()) if bool(squares[0] > 0) else 0
+def _sharpen(matrix: Matrix, squares: Tensor, vectors: Tensor) -> Tensor:
+    """Singular values from the Gram matrix's eigenvalues; `vectors` is improved in place.
+
+    Eigenvalues far below the largest drown in the rounding of the squares. Their eigenvectors still span the
+    right space, and the matrix restricted to it has a Gram matrix with digits down to its own scale.
+    """
     sigma = squares.clamp(min=0.0).sqrt()
-    if head < matrix.rows:
-        tail_vectors, tail_sigma = _resolve(matrix, vectors[:, head:])
-        vectors[:, head:] = tail_vectors
-        sigma[head:] = tail_sigma
-        if head and bool(tail_sigma[0] > sigma[head - 1]):
-            order = sigma.argsort(descending=True, stable=True)
-            sigma, vectors = sigma[order], vectors[:, order]
-    return Factors(vectors, sigma, numerical_rank(sigma, matrix.columns), "exact", notes)
-
-
-def _resolve(matrix: Matrix, basis: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Vectors [rows, t] and singular values [t] of the matrix within the span of `basis` ([rows, t])."""
-    triangle = matrix.triangle(basis)
-    vectors, sigma, _ = torch.linalg.svd(triangle.T, full_matrices=False)
-    return (vectors if basis is None else basis @ vectors), sigma
+    start, size = 0, len(sigma)
+    while True:
+        head = start + int((squares >= TAIL * squares[0]).sum())
+        if head in (start, size):
+            return sigma
+        start = head
+        tail = Projected(matrix, vectors[:, start:])
+        found = _eigen(tail.gram(), matrix.device)
+        if found is None:
+            return sigma
+        squares, rotation = found
+        sigma[start:] = squares.clamp(min=0.0).sqrt()
+        vectors[:, start:] = vectors[:, start:] @ rotation
+        if float(sigma[start]) <= ZERO_MARGIN * matrix.columns * EPS * float(sigma[0]):
+            return sigma

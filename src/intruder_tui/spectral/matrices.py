@@ -61,18 +61,15 @@ class Matrix(ABC):
             out.addmm_(chunk, vectors[where])
         return out
 
-    def triangle(self, basis: Tensor | None = None) -> Tensor:
-        """The R of a QR factorisation of (basis^T W)^T, without its Q: [t, t] or smaller, float64.
+    def triangle(self) -> Tensor:
+        """The R of a QR factorisation of W^T, without its Q: [rows, rows] float64.
 
-        basis is [rows, t] with orthonormal columns; None stands for the identity. Built chunk by chunk:
-        the R of R stacked on the next rows (tall-skinny QR, Demmel et al., arXiv 0808.2664).
+        Built chunk by chunk: the R of R stacked on the next rows (tall-skinny QR, Demmel et al., arXiv
+        0808.2664).
         """
-        kept: Tensor | None = None
+        kept = torch.zeros(0, self.rows, dtype=torch.float64, device=self.device)
         for _, chunk in self.chunks():
-            block = chunk.T if basis is None else chunk.T @ basis
-            stack = block if kept is None else torch.cat((kept, block))
-            kept = torch.linalg.qr(stack, mode="r").R
-        assert kept is not None
+            kept = torch.linalg.qr(torch.cat((kept, chunk.T)), mode="r").R
         return kept
 
 
@@ -129,6 +126,22 @@ class Difference(Matrix):
 
     def read(self, start: int, stop: int) -> Tensor:
         return self.tuned.read(start, stop).sub_(self.base.read(start, stop))
+
+
+@dataclass(frozen=True, eq=False)
+class Projected(Matrix):
+    """basis^T W, with the orthonormal columns of `basis` ([rows of W, t], float64)."""
+
+    whole: Matrix
+    basis: Tensor
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "rows", self.basis.shape[1])
+        object.__setattr__(self, "columns", self.whole.columns)
+        object.__setattr__(self, "device", self.whole.device)
+
+    def read(self, start: int, stop: int) -> Tensor:
+        return self.basis.T @ self.whole.read(start, stop)
 
 
 def largest(tensor: Tensor, name: str) -> float:
