@@ -32,6 +32,8 @@ class Layer:
     reason: str
 
 
+_LINEAR = Layer(Role.LINEAR, "")
+
 _EMBEDDINGS = frozenset(
     {
         *("embed_tokens", "embed_in", "embed_positions", "embedding", "embeddings", "wte", "wpe", "shared"),
@@ -81,6 +83,8 @@ def layer_of(name: str, shape: tuple[int, ...]) -> Layer:
     """The role of a tensor. `shape` is as stored."""
     module, _, leaf = name.rpartition(".")
     role = _role(module, leaf, shape)
+    if role is Role.LINEAR:
+        return _LINEAR
     return Layer(role, _REASONS[role].format(shape=shape_text(shape), axes=len(shape)))
 
 
@@ -115,7 +119,6 @@ def _role_by_axes(module: str, leaf: str, last: str, shape: tuple[int, ...]) -> 
 
 
 _REASONS = {
-    Role.LINEAR: "",
     Role.EMBEDDING: "embedding: by default only linear layers are analysed, as in the paper",
     Role.HEAD: "output head: by default only the layers inside the model are analysed, as in the paper",
     Role.NORM: "norm: not a matrix ({shape})",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from intruder_tui.checkpoint.names import components
 
@@ -47,6 +48,7 @@ def natural_key(name: str) -> tuple[tuple[Part, ...], str]:
     return tuple(_part(part, index == last) for index, part in enumerate(parts)), name
 
 
+@lru_cache(maxsize=4096)
 def _part(part: str, leaf: bool) -> Part:
     rank = _LEAVES.get(part, 2) if leaf else _RANKS.get(part, 0)
     return rank, tuple(_run(run) for run in _RUN.split(part))

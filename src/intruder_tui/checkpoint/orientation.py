@@ -52,10 +52,10 @@ class Orientation:
 def _proof(name: str, tensor: StoredTensor, tensors: Mapping[str, StoredTensor]) -> bool | None:
     if len(tensor.shape) != 2 or tensor.shape[0] == tensor.shape[1] or not name.endswith(".weight"):
         return None
-    if layer_of(name, tensor.shape).role is not Role.LINEAR:
-        return None
     bias = tensors.get(f"{name.removesuffix('.weight')}.bias")
     if bias is None or len(bias.shape) != 1 or bias.shape[0] not in tensor.shape:
+        return None
+    if layer_of(name, tensor.shape).role is not Role.LINEAR:
         return None
     return bias.shape[0] == tensor.shape[1]
 

@@ -1,8 +1,7 @@
 r"""PEFT's per-module overrides: `rank_pattern` and `alpha_pattern` keys are regular expressions of strangers.
 
 The rule is PEFT's own: the first key k with `re.match(rf"(.*\.)?({k})$", module)` decides. A backtracking
-matcher takes exponential time on a hostile expression, so keys outside a modest subset are refused and the
-whole matching of an adapter has a time budget.
+matcher can take exponential time on a hostile expression, so the work of each match is bounded beforehand.
 """
 
 from __future__ import annotations
@@ -10,17 +9,17 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from intruder_tui.checkpoint.errors import CheckpointError
 from intruder_tui.checkpoint.names import printable
 
 LONGEST_KEY = 256
-LONGEST_MODULE = 256
-MOST_REPEATS = 2
-"""Unbounded repeats in one key: with the rule's own prefix, time grows at most with the cube of a name."""
-MOST_OPTIONALS = 4
+MOST_STEPS = 20_000_000
+"""Steps one match may take, by an upper bound; about a second."""
 BUDGET_SECONDS = 2.0
+"""For all matches of one table together."""
 
 _PLAIN = re.compile(r"[\w.-]+", re.ASCII)
 _CLASS = re.compile(r"\[\^?\]?[^\]]*\]")
@@ -29,33 +28,58 @@ _ESCAPE = re.compile(r"\\.", re.DOTALL)
 V = TypeVar("V")
 
 
+@dataclass(frozen=True, slots=True)
+class _Key:
+    """A compiled key.
+
+    A match backtracks over the choices its operators leave: a name of n characters allows n + 1 ends for the
+    rule's own prefix and for each repeat, 2 for each optional part, and one of `branches` paths.
+    """
+
+    text: str
+    pattern: re.Pattern[str]
+    plain: bool
+    repeats: int
+    branches: float
+
+    def steps(self, length: int) -> float:
+        """An upper bound on the backtracking of a match against a name of that length."""
+        return float(length + 1) ** (1 + self.repeats) * self.branches
+
+    def certain(self, module: str) -> bool:
+        """A key without operators matches its own text at least."""
+        return self.plain and (module == self.text or module.endswith(f".{self.text}"))
+
+
 class PatternRules(Generic[V]):
     """Overrides in their file's order.
 
     Raises:
-        CheckpointError: a key that is too long, not a regular expression, or could take too long to match.
+        CheckpointError: a key that is too long, not a regular expression, or repeats a group.
     """
 
     def __init__(self, rules: Mapping[str, V], label: str) -> None:
         self._label = label
         self._left = BUDGET_SECONDS
-        self._rules = [(key, _compiled(key, label), value) for key, value in rules.items()]
+        self._rules = [(_compiled(key, label), value) for key, value in rules.items()]
 
     def find(self, module: str, default: V) -> V:
         """The value for a module, `default` when no key matches.
 
         Raises:
-            CheckpointError: the module's name is too long to match, or the time budget is spent.
+            CheckpointError: a match could take too many steps, or the time for all of them is spent.
         """
-        if self._rules and len(module) > LONGEST_MODULE:
-            raise CheckpointError(
-                f"{self._label}: {printable(module)} is longer than the {LONGEST_MODULE} characters "
-                "that are matched"
-            )
         started = time.perf_counter()
         try:
-            for key, pattern, value in self._rules:
-                if _certain(key, module) or pattern.match(module):
+            for key, value in self._rules:
+                if key.certain(module):
+                    return value
+                if key.steps(len(module)) > MOST_STEPS:
+                    raise CheckpointError(
+                        f"{self._label}: matching {printable(key.text, 60)} with {printable(module, 60)} "
+                        f"could take over {MOST_STEPS} steps"
+                    )
+                if key.pattern.match(module):
                     return value
                 if time.perf_counter() - started > self._left:
                     raise CheckpointError(f"{self._label}: matching its keys takes over {BUDGET_SECONDS:g} s")
@@ -64,41 +88,28 @@ class PatternRules(Generic[V]):
             self._left -= time.perf_counter() - started
 
 
-def _certain(key: str, module: str) -> bool:
-    """A key without operators matches its own text; the expression is needed only to find other matches."""
-    return (
-        module.endswith(key)
-        and (len(module) == len(key) or module[-len(key) - 1] == ".")
-        and bool(_PLAIN.fullmatch(key))
-    )
-
-
-def _compiled(key: str, label: str) -> re.Pattern[str]:
-    problem = _problem(key)
-    if problem:
-        raise CheckpointError(f"{label}: the key {printable(key, 60)} {problem}")
-    try:
-        return re.compile(rf"(.*\.)?({key})$")
-    except (re.error, RecursionError, OverflowError) as error:
+def _compiled(text: str, label: str) -> _Key:
+    if len(text) > LONGEST_KEY:
         raise CheckpointError(
-            f"{label}: the key {printable(key, 60)} is no regular expression: {error}"
-        ) from None
-
-
-def _problem(key: str) -> str:
-    if len(key) > LONGEST_KEY:
-        return f"has {len(key)} characters; at most {LONGEST_KEY} are matched"
-    if _PLAIN.fullmatch(key):
-        return ""
+            f"{label}: the key {printable(text, 60)} has {len(text)} characters; at most {LONGEST_KEY} are matched"
+        )
     # Without escapes and classes, what is left of these signs are operators.
-    bare = _CLASS.sub("x", _ESCAPE.sub(lambda found: "\\" if found[0][1].isdigit() else "x", key))
+    bare = _CLASS.sub("x", _ESCAPE.sub(lambda found: "\\" if found[0][1].isdigit() else "x", text))
     if "\\" in bare or "(?P=" in bare:
-        return "has a back-reference, which is not matched for safety"
+        raise CheckpointError(
+            f"{label}: the key {printable(text, 60)} has a back-reference, which is not matched"
+        )
     operators = bare.replace("(?", "(")
     if re.search(r"\)[*+{]", operators):
-        return "repeats a group, which is not matched for safety"
-    if sum(operators.count(sign) for sign in "*+{") > MOST_REPEATS:
-        return f"has more than {MOST_REPEATS} repeats, which is not matched for safety"
-    if operators.count("?") > MOST_OPTIONALS:
-        return f"has more than {MOST_OPTIONALS} optional parts, which is not matched for safety"
-    return ""
+        raise CheckpointError(f"{label}: the key {printable(text, 60)} repeats a group, which is not matched")
+    try:
+        pattern = re.compile(rf"(.*\.)?({text})$")
+    except (re.error, RecursionError, OverflowError) as error:
+        raise CheckpointError(
+            f"{label}: the key {printable(text, 60)} is no regular expression: {error}"
+        ) from None
+    groups = 1 + operators.count("(")
+    # The product of the groups' alternatives is largest when they are spread evenly.
+    branches = ((operators.count("|") + groups) / groups) ** groups * 2.0 ** operators.count("?")
+    repeats = min(sum(operators.count(sign) for sign in "*+{"), 8)  # beyond that any bound is passed
+    return _Key(text, pattern, _PLAIN.fullmatch(text) is not None, repeats, branches)
