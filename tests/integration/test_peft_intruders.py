@@ -40,7 +40,7 @@ def write_pair(directory: Path, model: Any, **lora: Any) -> Any:
     """Save the model, then an adapter on it whose layers are updated by very different amounts."""
     model.save_pretrained(directory / "base")
     tuned = get_peft_model(model, LoraConfig(r=6, lora_alpha=9, **lora))
-    strengths = (0.02, 0.1, 0.2, 0.4)
+    strengths = (0.0005, 0.01, 0.1, 0.4)
     factors = [(n, p) for n, p in tuned.named_parameters() if "lora_B" in n]
     for place, (_, parameter) in enumerate(factors):
         torch.nn.init.normal_(parameter, std=strengths[place % len(strengths)])
@@ -70,9 +70,9 @@ def peft_counts(tuned: Any) -> dict[str, int]:
     reduce_intruder_dimension(tuned, logging_sink=lines.append)
     counts = {}
     for line in lines:
-        name, words = line.split(": ", 1)
-        found = re.search(r"Intruders: (\d+)", words)
-        counts[name.removeprefix("base_model.model.")] = int(found[1]) if found else 0
+        found = re.fullmatch(r"(\S+): (?:No intruders|Intruders: (\d+))", line)
+        if found:
+            counts[found[1].removeprefix("base_model.model.")] = int(found[2] or 0)
     return counts
 
 

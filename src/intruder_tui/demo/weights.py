@@ -27,11 +27,11 @@ LINEAR: dict[str, tuple[int, int]] = {
 """Module -> (out, in), a small Llama with grouped-query attention."""
 
 PLANTED: dict[str, tuple[float, ...]] = {
-    "0.self_attn.v_proj": (0.95,),
-    "2.self_attn.q_proj": (1.7, 1.05, 0.8),
-    "2.mlp.down_proj": (1.25,),
-    "3.self_attn.q_proj": (1.3, 0.9),
-    "3.mlp.up_proj": (1.1,),
+    "0.self_attn.v_proj": (0.85,),
+    "2.self_attn.q_proj": (1.3, 1.0, 0.85),
+    "2.mlp.down_proj": (1.0,),
+    "3.self_attn.q_proj": (1.15,),
+    "3.mlp.up_proj": (0.95,),
 }
 """Adapter modules with foreign directions: their strengths as multiples of the base's largest sigma."""
 
@@ -42,8 +42,8 @@ def base_weight(rng: np.random.Generator, out: int, inp: int) -> Matrix:
     left, _ = np.linalg.qr(rng.standard_normal((out, q)))
     right, _ = np.linalg.qr(rng.standard_normal((inp, q)))
     rank = np.arange(q)
-    sigma = 4.0 * (rank + 1.0) ** -0.45 * (1 - 0.75 * rank / q) + 1.5 * np.exp(-rank / 3)
-    return ((left * sigma) @ right.T * 0.25).astype(np.float32)
+    sigma = 1.1 * (1 - 0.85 * rank / q) + 0.9 * np.exp(-rank / 4)
+    return ((left * sigma) @ right.T).astype(np.float32)
 
 
 def full_update(rng: np.random.Generator, base: Matrix) -> Matrix:
@@ -51,7 +51,7 @@ def full_update(rng: np.random.Generator, base: Matrix) -> Matrix:
     left, sigma, right = np.linalg.svd(base, full_matrices=False)
     mixing = rng.standard_normal((len(sigma), len(sigma))) * np.sqrt(np.outer(sigma, sigma))
     change = left @ mixing @ right
-    return np.asarray(0.02 * np.linalg.norm(base) / np.linalg.norm(change) * change, dtype=np.float32)
+    return np.asarray(0.06 * np.linalg.norm(base) / np.linalg.norm(change) * change, dtype=np.float32)
 
 
 def lora_factors(rng: np.random.Generator, base: Matrix, planted: tuple[float, ...]) -> tuple[Matrix, Matrix]:
@@ -61,9 +61,11 @@ def lora_factors(rng: np.random.Generator, base: Matrix, planted: tuple[float, .
     """
     out, inp = base.shape
     largest = np.linalg.norm(base, 2)
-    strengths = np.full(RANK, 0.02)
+    strengths = np.full(RANK, 0.03)
     strengths[: len(planted)] = planted
     left, _ = np.linalg.qr(rng.standard_normal((out, RANK)))
     right, _ = np.linalg.qr(rng.standard_normal((inp, RANK)))
     share = np.sqrt(strengths * largest * RANK / ALPHA)
-    return (right * share).T.astype(np.float32), (left * share).astype(np.float32)
+    a, b = (right * share).T, left * share
+    # safetensors writes the memory of a transposed view as if it were contiguous
+    return np.ascontiguousarray(a, np.float32), np.ascontiguousarray(b, np.float32)

@@ -36,7 +36,7 @@ def _source(side: str, source: Source) -> Text:
 
 def _table(rows: list[Row]) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    table.add_column("name", overflow="fold")
+    table.add_column("name", no_wrap=True)
     table.add_column("shape", no_wrap=True)
     table.add_column("dtype", overflow="fold")
     table.add_column("how it pairs, or why not", overflow="fold")
@@ -55,10 +55,7 @@ def _table(rows: list[Row]) -> Table:
 def _account(row: Row) -> str:
     if row.pair is None or row.kind is not RowKind.MATRIX:
         return f"{row.kind}: {row.reason}"
-    parts = [row.pair.rule, *row.pair.notes]
-    if row.pair.untouched:
-        parts.append("the adapter leaves it alone")
-    return "; ".join(parts)
+    return "; ".join((row.pair.rule, *row.pair.notes))
 
 
 def _counts(pairing: Pairing, hidden: int) -> str:
