@@ -1,4 +1,4 @@
-"""Checkpoints of real size that take no room: real headers over sparse files. Run it to write a pair to drive.
+"""Checkpoints of real size that take no room: real headers over sparse files. It also runs:
 
 python -m tests.support.sparse DIRECTORY        # DIRECTORY/base and DIRECTORY/tuned, 27 GB apparent
 """
@@ -74,7 +74,7 @@ def write_sparse(
 def write_model(
     directory: Path, shapes: Shapes, shards: int = 1, dtype: str = "BF16", model_type: str = "llama"
 ) -> Path:
-    """A model directory as save_pretrained lays it out, with config.json and, for several shards, an index."""
+    """A model directory as save_pretrained lays it out: config.json, and an index for several shards."""
     directory.mkdir(parents=True)
     (directory / "config.json").write_text(json.dumps({"model_type": model_type}))
     if shards == 1:

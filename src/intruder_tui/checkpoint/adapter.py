@@ -87,7 +87,7 @@ def open_adapter(located: Located) -> Adapter:
         _sort_in(key.removeprefix(_PREFIX), tensor, changes, full)
     for change in changes.values():
         change.problem = change.problem or _problem(change, config)
-        if change.weight_name in full:
+        if change.weight_name in full and not change.problem:
             change.problem = "the adapter both replaces and adapts this weight, which is not covered yet"
     notes = (*located.notes, *config.notes)
     return Adapter(

@@ -91,7 +91,8 @@ class PatternRules(Generic[V]):
 def _compiled(text: str, label: str) -> _Key:
     if len(text) > LONGEST_KEY:
         raise CheckpointError(
-            f"{label}: the key {printable(text, 60)} has {len(text)} characters; at most {LONGEST_KEY} are matched"
+            f"{label}: the key {printable(text, 60)} has {len(text)} characters; "
+            f"at most {LONGEST_KEY} are matched"
         )
     # Without escapes and classes, what is left of these signs are operators.
     bare = _CLASS.sub("x", _ESCAPE.sub(lambda found: "\\" if found[0][1].isdigit() else "x", text))
