@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from intruder_tui.cache import Cache
-from intruder_tui.checkpoint.pairs import Pairing, Row
+from intruder_tui.checkpoint.pairs import Pairing, Row, RowKind
 from intruder_tui.definition import Definition
 from intruder_tui.engine.jobs import Depth, Job
 from intruder_tui.engine.protocol import Broken, Dropped, Engine, Event, Failed, Finished, Ready, Stage
@@ -30,6 +30,7 @@ class State(StrEnum):
 
 
 PENDING = frozenset({State.QUEUED, State.COMPUTING})
+_AT_REST = frozenset({State.IDLE, State.SKIPPED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +79,8 @@ class Session:
         self._loaded: tuple[str, MatrixResult] | None = None
         self._unprimed: list[str] = []
         for row in pairing.rows:
-            if row.pair is None:
-                self._states[row.name] = State.SKIPPED
-                self._reasons[row.name] = row.reason
-            elif row.pair.untouched:
-                self._states[row.name] = State.UNCHANGED
-            else:
-                self._states[row.name] = State.IDLE
+            self._states[row.name] = _state_at_rest(row)
+            if self._computable(row.name):
                 self._unprimed.append(row.name)
         self._unprimed.reverse()
 
@@ -179,7 +175,7 @@ class Session:
         found = []
         for _ in range(len(self._unprimed) if most is None else min(most, len(self._unprimed))):
             name = self._unprimed.pop()
-            if self._states[name] is State.IDLE and self._recall(name):
+            if self._states[name] in _AT_REST and self._recall(name):
                 found.append(name)
         return found
 
@@ -189,9 +185,14 @@ class Session:
         return not self._unprimed
 
     def request(self, name: str, *, urgent: bool = True) -> None:
-        """Ask for a row's answer; rows that have one, or can't have one, are left alone."""
+        """Ask for a row's answer; rows that have one, or can't have one, are left alone.
+
+        A matrix that is skipped by default (an embedding, the output head) is analysed when asked for by name.
+        """
         state = self._states[name]
-        if state in (State.IDLE, State.FAILED):
+        if not self._computable(name):
+            return
+        if state in _AT_REST or state is State.FAILED:
             if self._recall(name):
                 return
             self._states[name] = State.QUEUED
@@ -246,6 +247,10 @@ class Session:
 
     # Inner workings ------------------------------------------------------------------------------
 
+    def _computable(self, name: str) -> bool:
+        pair = self._rows[name].pair
+        return pair is not None and not pair.untouched
+
     def _owns(self, job: Job) -> bool:
         row = self._rows.get(job.name)
         return row is not None and row.pair == job.pair
@@ -278,4 +283,11 @@ class Session:
         self._stages.pop(name, None)
         self._keys.pop(name, None)
         self._summaries.pop(name, None)
-        self._states[name] = State.IDLE
+        self._states[name] = _state_at_rest(self._rows[name])
+
+
+def _state_at_rest(row: Row) -> State:
+    """The state of a row that nobody has asked for."""
+    if row.kind is not RowKind.MATRIX or row.pair is None:
+        return State.SKIPPED
+    return State.UNCHANGED if row.pair.untouched else State.IDLE
