@@ -20,15 +20,18 @@ def base_weight(m: int, n: int, seed: int = 0) -> Matrix:
 
 
 def plant(base: Matrix, strengths: list[float], seed: int = 1) -> Matrix:
-    """`base` plus one random rank-one update per strength, each times the base's largest singular value."""
+    """`base` plus one rank-one update per strength, each times the base's largest singular value.
+
+    The directions are random mixtures of the weaker half of the base's own, foreign to its strong ones and
+    orthogonal to each other.
+    """
     rng = np.random.default_rng(seed)
-    tuned = base.copy()
-    top = np.linalg.norm(base, 2)
-    for strength in strengths:
-        u = rng.standard_normal(base.shape[0])
-        v = rng.standard_normal(base.shape[1])
-        tuned += strength * top * np.outer(u / np.linalg.norm(u), v / np.linalg.norm(v))
-    return tuned
+    left, sigma, right = np.linalg.svd(base, full_matrices=False)
+    tail = len(sigma) // 2
+    mix_left = np.linalg.qr(rng.standard_normal((len(sigma) - tail, len(strengths))))[0]
+    mix_right = np.linalg.qr(rng.standard_normal((len(sigma) - tail, len(strengths))))[0]
+    scales = np.array(strengths) * sigma[0]
+    return base + (left[:, tail:] @ mix_left * scales) @ (right[tail:].T @ mix_right).T
 
 
 def _similarity(base: Matrix, tuned: Matrix, limit: int) -> Similarity:

@@ -30,7 +30,7 @@ HEAD = 2
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """How large a value is drawn: `width` columns, `height` half lines (1 or an even number)."""
+    """How large a value is drawn: `width` columns, `height` half lines."""
 
     width: int
     height: int
@@ -41,7 +41,7 @@ def fit(rows: int, columns: int, width: int, lines: int) -> Scale:
 
     Where even the smallest does not fit it is the smallest: the caller scrolls or pools.
     """
-    for height, widest in ((6, 9), (4, 6), (2, 4)):
+    for height, widest in ((6, 9), (5, 8), (4, 7), (3, 5), (2, 4)):
         if rows * height <= 2 * lines and columns * 2 <= width:
             return Scale(min(widest, width // columns), height)
     return Scale(2 if columns * 2 <= width else 1, 1)
@@ -111,7 +111,9 @@ class Painter:
     @property
     def height(self) -> int:
         """Half lines a value takes."""
-        return self.scale.height if self.ramp is not None else max(2, self.scale.height)
+        if self.ramp is not None:
+            return self.scale.height
+        return max(2, self.scale.height - self.scale.height % 2)
 
     @property
     def lines(self) -> int:

@@ -76,25 +76,30 @@ class Cells:
     rows: tuple[tuple[str, ...], ...]
 
 
-def cells(rows: list[IntruderRow], eps: float, glyphs: Glyphs = UNICODE) -> Cells:
-    """Format the rows; every cell of a column has the same meaning of its decimals."""
+def cells(rows: list[IntruderRow], eps: float, glyphs: Glyphs = UNICODE, *, compact: bool = False) -> Cells:
+    """Format the rows; a `compact` table has shorter heads, and no column for the base's singular values."""
     shared = numbers.exponent([row.sigma for row in rows] + [row.sigma_match or 0.0 for row in rows])
     factor = numbers.power(shared, glyphs)
     heads = (
-        "",
-        "j",
-        f"{glyphs.sigma} tuned{factor}",
-        "best |cos|",
-        "base i",
-        f"{glyphs.sigma} base{factor}",
-        "shift",
-        "verdict",
+        ("", "j", f"{glyphs.sigma}{factor}", "best |cos|", "base i", "shift", "verdict")
+        if compact
+        else (
+            "",
+            "j",
+            f"{glyphs.sigma} tuned{factor}",
+            "best |cos|",
+            "base i",
+            f"{glyphs.sigma} base{factor}",
+            "shift",
+            "verdict",
+        )
     )
     sigmas = numbers.column([row.sigma for row in rows], shared)
     known = [row.sigma_match for row in rows if row.sigma_match is not None]
     matched = iter(numbers.column(known, shared))
     out = []
     for row, sigma in zip(rows, sigmas, strict=True):
+        base = glyphs.dash if row.sigma_match is None else next(matched)
         out.append(
             (
                 mark(row.verdict, glyphs),
@@ -102,7 +107,7 @@ def cells(rows: list[IntruderRow], eps: float, glyphs: Glyphs = UNICODE) -> Cell
                 sigma,
                 numbers.cosine(row.lower, row.upper, eps=eps, glyphs=glyphs),
                 glyphs.dash if row.match is None else str(row.match),
-                glyphs.dash if row.sigma_match is None else next(matched),
+                *(() if compact else (base,)),
                 glyphs.dash if row.shift is None else f"{row.shift:+d}" if row.shift else "0",
                 row.verdict.value,
             )

@@ -65,17 +65,13 @@ def session_sentence(
         parts = [f"{numbers.plural(totals.matrices, 'matrix', 'matrices')}, none analysed yet"]
     else:
         whole = totals.answered == totals.matrices
-        scope = (
-            f"all {totals.matrices} matrices" if whole else f"{totals.answered} of {totals.matrices} matrices"
-        )
+        matrices = numbers.plural(totals.answered, "matrix", "matrices")
+        scope = matrices if whole else f"{matrices} analysed so far"
         if totals.intruders == 0:
-            parts = [
-                f"No intruder dimension in the top {definition.k} of {scope}{'' if whole else ' so far'}"
-            ]
+            parts = [f"No intruder dimension in the top {definition.k} of {scope}"]
         else:
-            carriers = numbers.plural(totals.carriers, "matrix", "matrices")
             count = numbers.plural(totals.intruders, "intruder dimension")
-            parts = [f"{count} in {carriers}, {scope} analysed"]
+            parts = [f"{count} in {totals.carriers} of {scope}"]
     if strongest is not None:
         best = numbers.cosine(strongest.lower, strongest.upper, eps=definition.eps, glyphs=glyphs)
         parts.append(f"strongest: {strongest.matrix}, {glyphs.sigma} rank {strongest.j}, best match {best}")

@@ -1,0 +1,146 @@
+"""The app: wires sessions, engine and screens together."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from contextlib import suppress
+from typing import ClassVar
+
+from textual.app import App
+from textual.binding import Binding, BindingType
+
+from intruder_tui.engine.protocol import Engine, Event
+from intruder_tui.engine.session import Session
+from intruder_tui.export.matrix import matrix_document
+from intruder_tui.export.snapshot import offline_svg, stem, write_snapshot
+from intruder_tui.ui import theme
+from intruder_tui.ui.look import look
+from intruder_tui.ui.messages import EngineEvent
+from intruder_tui.ui.options import UiOptions
+from intruder_tui.ui.relay import Relay
+from intruder_tui.ui.screens.help import HelpScreen
+from intruder_tui.ui.screens.log import LogScreen
+from intruder_tui.ui.screens.main import MainScreen
+
+
+class IntruderApp(App[None]):
+    """Opens `sessions` (one for each tuned checkpoint, all over `engine`)."""
+
+    TITLE = "intruder-tui"
+    CSS_PATH = "intruder.tcss"
+    ENABLE_COMMAND_PALETTE = False
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("q", "quit", "Quit", id="quit"),
+        Binding("question_mark", "help", "Help", key_display="?", id="help"),
+        Binding("L", "log", "Where the log is", id="log"),
+        Binding("s", "snapshot", "Save the screen and its data", id="snapshot"),
+    ]
+
+    def __init__(self, sessions: list[Session], engine: Engine, options: UiOptions) -> None:
+        super().__init__()
+        self.animation_level = "none"
+        self.register_theme(theme.INTRUDER)
+        self.theme = options.theme or theme.NAME
+        self._sessions = sessions
+        self._engine = engine
+        self._options = options
+        self._relay = Relay()
+        self._started = False
+        self._look = look(
+            options,
+            self.console.color_system,
+            no_color=self.no_color,
+            ansi=self.native_ansi_color,
+        )
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """Our own variables, for themes that do not know them."""
+        return theme.DEFAULTS
+
+    def get_default_screen(self) -> MainScreen:
+        """The main screen."""
+        log = self._engine.log_path
+        return MainScreen(self._sessions, self._options, self._look, str(log) if log else "")
+
+    @property
+    def main(self) -> MainScreen:
+        """The main screen, whatever lies over it."""
+        screen = self.screen_stack[0]
+        assert isinstance(screen, MainScreen)
+        return screen
+
+    def start_engine(self) -> None:
+        """Start the engine once; its events wait until the app runs."""
+        if not self._started:
+            self._started = True
+            self._engine.start(self._relay)
+
+    def on_mount(self) -> None:
+        """Listen to the engine, and leave the terminal clean when told to end."""
+        self.start_engine()
+        self._relay.attach(self._deliver)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            with suppress(NotImplementedError, RuntimeError, ValueError):
+                loop.add_signal_handler(number, self._end, 128 + number)
+
+    def _deliver(self, event: Event) -> None:
+        self.post_message(EngineEvent(event))
+
+    def on_engine_event(self, message: EngineEvent) -> None:
+        """Hand an event to the main screen."""
+        self.main.take(message.event)
+
+    def _end(self, code: int) -> None:
+        self._engine.close()
+        self.exit(return_code=code)
+
+    async def action_quit(self) -> None:
+        """End at once, whatever is being computed."""
+        self._end(0)
+
+    def action_help(self) -> None:
+        """Explain the numbers and the keys."""
+        main = self.main
+        self.push_screen(HelpScreen(self._look, main.definition, main.view))
+
+    def action_log(self) -> None:
+        """Show where the log is, and its end."""
+        self.push_screen(LogScreen(self._look, self._engine.log_path, self._sessions))
+
+    def action_snapshot(self) -> None:
+        """Write the screen as SVG and the selected matrix's data as JSON."""
+        main = self.main
+        name = main.selected
+        if name is None:
+            self.notify("There is no matrix to save.", markup=False)
+            return
+        pictures = {"svg": offline_svg(self.export_screenshot(title=""))}
+        document = matrix_document(main.session, name, main.definition)
+        label = stem(main.session.pairing.tuned.label, name, main.view.value)
+        try:
+            paths = write_snapshot(self._options.output, label, pictures, document)
+        except OSError as error:
+            self.notify(
+                f"{self._options.output}: {error.strerror or error}",
+                title="Not saved",
+                severity="error",
+                markup=False,
+            )
+            return
+        self.notify("\n".join(str(path) for path in paths), title="Saved", markup=False, timeout=6)
+
+
+def run(sessions: list[Session], engine: Engine, options: UiOptions) -> int:
+    """Open the interface and stay until the person quits; the exit code.
+
+    The engine starts first, so that its worker loads torch while the screen is drawn; it ends with the app.
+    """
+    app = IntruderApp(sessions, engine, options)
+    try:
+        app.start_engine()
+        app.run(mouse=options.mouse)
+    finally:
+        engine.close()
+    return app.return_code or 0

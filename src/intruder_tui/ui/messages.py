@@ -1,0 +1,24 @@
+"""Messages between threads and widgets."""
+
+from __future__ import annotations
+
+from textual.message import Message
+
+from intruder_tui.engine.protocol import Event
+
+
+class EngineEvent(Message):
+    """The engine said something; posted from its thread, handled on the interface's."""
+
+    def __init__(self, event: Event) -> None:
+        self.event = event
+        super().__init__()
+
+
+class CursorMoved(Message):
+    """The heatmap's or the table's cursor came to rest on tuned vector `tuned` (and base vector `base`)."""
+
+    def __init__(self, tuned: int, base: int | None = None) -> None:
+        self.tuned = tuned
+        self.base = base
+        super().__init__()

@@ -1,0 +1,146 @@
+"""The selected matrix as every view sees it, and the words that belong to its state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rich.text import Text
+
+from intruder_tui.checkpoint.names import printable
+from intruder_tui.checkpoint.pairs import Row, RowKind
+from intruder_tui.definition import Definition
+from intruder_tui.engine.session import Session, State
+from intruder_tui.results import MatrixResult
+from intruder_tui.ui.look import Look
+from intruder_tui.views import numbers
+from intruder_tui.views.report import TIERS
+from intruder_tui.views.sentence import matrix_sentence, remarks
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Subject:
+    """One row of a session, what is known of it, and the definition in force."""
+
+    row: Row
+    state: State
+    stage: str
+    reason: str
+    result: MatrixResult | None
+    definition: Definition
+
+    @property
+    def name(self) -> str:
+        """The row's name."""
+        return self.row.name
+
+    @property
+    def viewable(self) -> bool:
+        """Whether views have something to show, now or once it is computed; else a notice stands there."""
+        if self.state in (State.FAILED, State.SKIPPED, State.UNCHANGED):
+            return False
+        return self.result is None or not self.result.unchanged
+
+    @property
+    def places(self) -> int:
+        """How many tuned vectors the views keep a place for: k, as far as the matrix has so many."""
+        return min(self.definition.k, *self.row.shape) if self.row.shape else self.definition.k
+
+
+def subject(session: Session, name: str, definition: Definition) -> Subject:
+    """Gather what a session knows of a row; reads the result from the cache where there is one."""
+    result = session.result(name)
+    return Subject(
+        session.row(name), session.state(name), session.stage(name), session.reason(name), result, definition
+    )
+
+
+def title(one: Subject, look: Look) -> Text:
+    """Name, shape, stored types, tier."""
+    text = Text(no_wrap=True, overflow="ellipsis")
+    text.append(printable(one.name), look.tones.strong)
+    facts = [numbers.shape(one.row.shape, look.glyphs), printable(one.row.dtype)]
+    if one.row.pair is not None and one.row.pair.rule != "exact":
+        facts.append(printable(one.row.pair.rule))
+    if one.result is not None:
+        facts.append(TIERS[one.result.tier])
+    text.append("   " + "   ".join(facts), look.tones.muted)
+    return text
+
+
+def finding(one: Subject, look: Look) -> Text:
+    """What was found on the matrix, or how far its answer is."""
+    if one.result is not None and one.viewable:
+        notes = [*remarks(one.result, one.definition)]
+        notes += one.row.pair.notes if one.row.pair else ()
+        return Text.assemble(
+            matrix_sentence(one.result, one.definition, look.glyphs),
+            (" " + " ".join(printable(note, 400) for note in notes), look.tones.muted),
+        )
+    match one.state:
+        case State.QUEUED:
+            words = "Queued."
+        case State.COMPUTING:
+            words = f"Computing: {one.stage or 'starting'}."
+        case State.IDLE if one.row.kind is RowKind.SKIPPED:
+            words = f"Not analysed by default: {one.reason}. Enter analyses it all the same."
+        case State.IDLE:
+            words = "Not analysed yet. Enter analyses this matrix, a all of them."
+        case _:
+            return Text()
+    return Text(printable(words, 400), look.tones.muted)
+
+
+def notice(one: Subject, look: Look, log: str) -> Text:
+    """What stands where the view would be: the reason in one sentence, and what to do next."""
+    tones = look.tones
+    reason = printable(one.reason, 600)
+    match one.state:
+        case State.UNCHANGED:
+            head, style = "Unchanged", tones.strong
+            reason = "The tuned weight is the base weight: dW is zero, so there is nothing to compare."
+            following = "n goes to the next matrix with intruders."
+        case State.FAILED:
+            head, style = "Failed", tones.warning
+            following = f"Enter tries again.{' L shows the log.' if log else ''}"
+        case _ if one.row.kind is RowKind.REFUSED:
+            head, style = "Can't be compared", tones.warning
+            following = "The other matrices are not affected."
+        case _ if one.row.kind is RowKind.UNPAIRED:
+            head, style = "On one side only", tones.strong
+            following = "There is nothing to compare it with."
+        case _ if one.result is not None:
+            head, style = "Unchanged", tones.strong
+            reason, following = matrix_sentence(one.result, one.definition, look.glyphs), ""
+        case _:
+            head, style = "Not a weight matrix", tones.strong
+            following = "Only two-dimensional weights are analysed, as in the paper."
+    return Text.assemble((head, style), "\n\n", reason, "\n\n" if following else "", (following, tones.muted))
+
+
+def read_out(one: Subject, cursor: tuple[int, int], look: Look) -> Text:
+    """The cell under the heatmap's cursor and its column: indices, singular values, cosines or bounds."""
+    result, tones, glyphs = one.result, look.tones, look.glyphs
+    base, tuned = cursor
+    if result is None or not one.viewable:
+        return Text(f"tuned {tuned}   base {base}   |cos| {glyphs.idle}", tones.muted)
+    similarity = result.side(one.definition.side)
+    text = Text(no_wrap=True, overflow="ellipsis")
+    sigma, block = glyphs.sigma, similarity.block
+
+    def value(spectrum: object, at: int) -> str:
+        known = result.sigma_tuned if spectrum == "tuned" else result.sigma_base
+        return numbers.three_digits(float(known[at])) if at < len(known) else glyphs.idle
+
+    cell = f"{block[base, tuned]:.3f}" if max(base, tuned) < len(block) else glyphs.idle
+    text.append(f"tuned {tuned} {sigma} {value('tuned', tuned)}", tones.text)
+    text.append(f"   base {base} {sigma} {value('base', base)}   ", tones.text)
+    text.append(f"|cos| {cell}", tones.cursor)
+    if tuned < len(similarity.lower):
+        lower, upper = float(similarity.lower[tuned]), float(similarity.upper[tuned])
+        best = numbers.cosine(lower, upper, decimals=3, eps=one.definition.eps, glyphs=glyphs)
+        match = int(similarity.index[tuned])
+        where = f" at base {match}" if match >= 0 else ""
+        verdict = similarity.verdict(tuned, one.definition.eps)
+        style = tones.accent if verdict.value == "intruder" else tones.muted
+        text.append(f"\nbest of {tuned}: {best}{where}, {verdict.value}", style)
+    return text

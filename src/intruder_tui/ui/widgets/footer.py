@@ -1,0 +1,93 @@
+"""The footer: the keys that matter here, as many as fit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.cells import cell_len
+from rich.text import Text
+from textual import events
+from textual.keys import format_key
+
+from intruder_tui.ui.look import Look
+from intruder_tui.ui.widgets.line import Line
+
+HINTS: tuple[tuple[tuple[str, ...], str], ...] = (
+    (("help",), "help"),
+    (("quit",), "quit"),
+    (("next-intruder",), "next intruder"),
+    (("scan",), "scan all"),
+    (("eps-down", "eps-up"), "{eps}"),
+    (("k-down", "k-up"), "k"),
+    (("filter",), "filter"),
+    (("side",), "side"),
+    (("next-view",), "view"),
+    (("snapshot",), "snapshot"),
+    (("copy",), "copy"),
+    (("tree",), "tree"),
+    (("next-tuned",), "next tuned"),
+)
+"""Binding ids and what they do, the most needed first; the line shows them in the order of ORDER."""
+ORDER = (
+    "next-intruder",
+    "filter",
+    "scan",
+    "eps-down",
+    "k-down",
+    "side",
+    "next-view",
+    "tree",
+    "next-tuned",
+    "snapshot",
+    "copy",
+    "help",
+    "quit",
+)
+
+
+class FooterLine(Line):
+    """Shows keys by binding id, so that a remapped key is shown as it is now."""
+
+    def __init__(self, look: Look) -> None:
+        super().__init__(id="footer")
+        self._look = look
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Fit the line anew."""
+        self.tell()
+
+    def tell(self) -> None:
+        """Read the keys in force and show them."""
+        keys: dict[str, str] = {}
+        for active in self.screen.active_bindings.values():
+            binding = active.binding
+            if binding.id and active.enabled:
+                keys.setdefault(binding.id, binding.key_display or format_key(binding.key))
+        self.show(footer_text(keys, self._look, self.size.width))
+
+
+def footer_text(keys: dict[str, str], look: Look, width: int) -> Text:
+    """The hints that fit into `width`, chosen by need, shown in reading order."""
+    chosen: list[tuple[str, str, str]] = []
+    used = 0
+    for ids, words in HINTS:
+        shown = [keys[one] for one in ids if one in keys]
+        if len(shown) != len(ids):
+            continue
+        label = words.format(eps=look.glyphs.eps)
+        size = cell_len(" ".join(shown)) + 1 + cell_len(label)
+        if used + size > width:
+            continue
+        used += size + 3
+        chosen.append((ids[0], " ".join(shown), label))
+    chosen.sort(key=lambda hint: ORDER.index(hint[0]))
+    return _joined(chosen, look)
+
+
+def _joined(hints: Sequence[tuple[str, str, str]], look: Look) -> Text:
+    text = Text(no_wrap=True)
+    for place, (_, key, label) in enumerate(hints):
+        text.append("   " if place else "")
+        text.append(key, look.tones.strong)
+        text.append(f" {label}", look.tones.muted)
+    return text

@@ -1,0 +1,88 @@
+"""The header line: which checkpoints, the definition in force, the device, progress of a scan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rich.cells import cell_len
+from rich.text import Text
+from textual import events
+
+from intruder_tui.definition import Definition
+from intruder_tui.engine.session import Totals
+from intruder_tui.ui.look import Look
+from intruder_tui.ui.widgets.line import Line
+from intruder_tui.views import numbers
+
+BAR = 12
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderState:
+    """What the header tells; `position` is (this one, of how many) tuned ones, `left` seconds to go."""
+
+    base: str
+    tuned: str
+    position: tuple[int, int]
+    definition: Definition
+    device: str
+    totals: Totals
+    left: float | None
+
+
+def header_text(state: HeaderState, look: Look, width: int) -> Text:
+    """The line, fitted: the device goes first, then the progress bar, then the ends of the names."""
+    glyphs, tones = look.glyphs, look.tones
+    definition = state.definition
+    which = f" ({state.position[0]}/{state.position[1]})" if state.position[1] > 1 else ""
+    names = f"{state.base} {glyphs.arrow} {state.tuned}{which}"
+    settings = f"side {definition.side.value}   k {definition.k}   {glyphs.eps} {definition.eps:.2f}".replace(
+        "   ", "  " if width < 90 else "   "
+    )
+    device = state.device.replace("NVIDIA ", "")
+    for parts in _choices(settings, device, *_progress(state, look)):
+        right = "   ".join(part for part in parts if part)
+        room = width - cell_len(right) - 3
+        if room >= min(cell_len(names), 24):
+            break
+    left = Text(names, tones.strong)
+    left.truncate(max(room, 8), overflow="ellipsis")
+    gap = max(2, width - cell_len(left.plain) - cell_len(right))
+    return Text.assemble(left, " " * gap, (right, tones.muted), no_wrap=True)
+
+
+def _choices(settings: str, device: str, bar: str, count: str) -> list[tuple[str, ...]]:
+    return [(settings, device, bar), (settings, device, count), (settings, count), (settings,)]
+
+
+def _progress(state: HeaderState, look: Look) -> tuple[str, str]:
+    totals = state.totals
+    if not totals.pending:
+        return "", ""
+    done = totals.answered + totals.failed
+    count = f"{done}/{totals.matrices}"
+    left = "" if state.left is None else f" {numbers.duration(state.left)}"
+    full = round(BAR * done / totals.matrices) if totals.matrices else 0
+    fill, ends = ("█", "▕▏") if look.glyphs.half else ("=", "[]")
+    bar = f"{count} {ends[0]}{fill * full}{' ' * (BAR - full)}{ends[1]}{left}"
+    return bar, count + left
+
+
+class HeaderLine(Line):
+    """Shows a `HeaderState`, fitted to its width."""
+
+    def __init__(self, look: Look) -> None:
+        super().__init__(id="header")
+        self._look = look
+        self._state: HeaderState | None = None
+
+    def tell(self, state: HeaderState) -> None:
+        """Show another state."""
+        self._state = state
+        if self.size.width:
+            self.show(header_text(state, self._look, self.size.width))
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Fit the line anew."""
+        if self._state is not None:
+            self.tell(self._state)

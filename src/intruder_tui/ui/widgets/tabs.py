@@ -1,0 +1,54 @@
+"""One line with the names of the views."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from rich.text import Text
+from textual import events
+
+from intruder_tui.ui.look import Look
+from intruder_tui.ui.widgets.line import Line
+
+
+class View(StrEnum):
+    """The views of a matrix, in the order of their tabs."""
+
+    HEATMAP = "Heatmap"
+    INTRUDERS = "Intruders"
+    SPECTRUM = "Spectrum"
+    UPDATE = "Update"
+
+
+def tabs_text(view: View, look: Look, width: int) -> Text:
+    """All names, the active one marked; on a narrow line only the active one and its number."""
+    views = list(View)
+    text = Text(no_wrap=True)
+    if sum(len(v) + 5 for v in views) > width:
+        text.append(f"{views.index(view) + 1}/{len(views)} ", look.tones.muted)
+        text.append(view.value, look.tones.cursor + look.tones.strong)
+        return text
+    for place, one in enumerate(views, start=1):
+        text.append("   " if place > 1 else "")
+        text.append(f"{place} ", look.tones.muted)
+        text.append(one.value, look.tones.cursor if one is view else look.tones.muted)
+    return text
+
+
+class ViewTabs(Line):
+    """Shows which view is in front."""
+
+    def __init__(self, look: Look) -> None:
+        super().__init__(id="tabs")
+        self._look = look
+        self._view = View.HEATMAP
+
+    def tell(self, view: View) -> None:
+        """Mark another view as the one in front."""
+        self._view = view
+        if self.size.width:
+            self.show(tabs_text(view, self._look, self.size.width))
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Fit the line anew."""
+        self.tell(self._view)

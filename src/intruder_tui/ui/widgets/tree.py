@@ -1,0 +1,226 @@
+"""The layer tree: a row a tensor, groups that open, a badge at the right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from rich.cells import cell_len, set_cell_size
+from rich.style import Style
+from rich.text import Text
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.widgets import Tree
+from textual.widgets.tree import TreeNode
+
+from intruder_tui.checkpoint.names import printable
+from intruder_tui.checkpoint.pairs import RowKind
+from intruder_tui.engine.session import Session
+from intruder_tui.ui.badges import Badges, Tone
+from intruder_tui.ui.look import Look
+from intruder_tui.ui.outline import Branch, outline
+
+MARK_WIDTH = 4
+MOST_OPENED = 400
+"""A filter that leaves no more rows than this opens every group."""
+
+
+class LayerTree(Tree[Branch]):
+    """The rows of one session. Groups get their children when they are opened."""
+
+    HELP_NAME = "tree"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("down,j", "cursor_down", "Down", show=False, id="tree.down"),
+        Binding("up,k", "cursor_up", "Up", show=False, id="tree.up"),
+        Binding("left,h", "close", "Close the group, or go to it", show=False, id="tree.close"),
+        Binding("right,l", "open", "Open the group", show=False, id="tree.open"),
+        Binding("g,home", "scroll_home", "First row", show=False, id="tree.first"),
+        Binding("G,end", "scroll_end", "Last row", show=False, id="tree.last"),
+        Binding("enter", "select_cursor", "Analyse the matrix", show=False, id="tree.enter"),
+    ]
+
+    class Highlighted(Message):
+        """The cursor is on the row `name`."""
+
+        def __init__(self, name: str) -> None:
+            self.name = name
+            super().__init__()
+
+    class Chosen(Message):
+        """Enter was pressed on the row `name`."""
+
+        def __init__(self, name: str) -> None:
+            self.name = name
+            super().__init__()
+
+    def __init__(self, look: Look) -> None:
+        super().__init__("", id="tree")
+        self.show_root = False
+        self.show_guides = False
+        self.guide_depth = 2
+        self.auto_expand = False
+        self._look = look
+        self._session: Session | None = None
+        self._badges: Badges | None = None
+        self._branches: dict[str, Branch] = {}
+        self._drawn: dict[int, TreeNode[Branch]] = {}
+
+    # Filling -------------------------------------------------------------------------------------
+
+    def fill(self, session: Session, names: Iterable[str], badges: Badges) -> None:
+        """Show these rows of a session."""
+        self._session = session
+        self._badges = badges
+        top = outline(names)
+        self._branches = {leaf.row: leaf for leaf in top.leaves() if leaf.row is not None}
+        self.clear()
+        self._drawn = {}
+        self.root.data = top
+        self._populate(self.root)
+        self.root.expand()
+        few = len(self._branches) <= MOST_OPENED and len(self._branches) < len(session.pairing.rows)
+        for node in list(self.root.children):
+            if few:
+                self._open_all(node)
+            elif sum(child.row is None for child in top.children) == 1:
+                node.expand()
+
+    def recount(self, badges: Badges) -> None:
+        """Another definition: repaint every badge."""
+        self._badges = badges
+        self._repaint()
+
+    def changed(self, names: Iterable[str]) -> None:
+        """Repaint these rows and their groups, where they are."""
+        for name in names:
+            leaf = self._branches.get(name)
+            if leaf is None or self._badges is None:
+                continue
+            self._badges.forget(leaf)
+            for branch in (leaf, *leaf.ancestors()):
+                node = self._drawn.get(id(branch))
+                if node is not None:
+                    node.refresh()
+
+    def _repaint(self) -> None:
+        for node in self.root.children:
+            node.refresh()
+        self.refresh()
+
+    def _populate(self, node: TreeNode[Branch]) -> None:
+        if node.data is None or node.children:
+            return
+        for branch in node.data.children:
+            child = node.add(Text(printable(branch.label)), branch, allow_expand=branch.row is None)
+            self._drawn[id(branch)] = child
+
+    def _open_all(self, node: TreeNode[Branch]) -> None:
+        stack = [node]
+        while stack:
+            one = stack.pop()
+            if one.data is not None and one.data.row is None:
+                self._populate(one)
+                one.expand()
+                stack.extend(one.children)
+
+    def on_tree_node_expanded(self, event: Tree.NodeExpanded[Branch]) -> None:
+        """Make the children of a group that opens."""
+        event.stop()
+        self._populate(event.node)
+
+    # The cursor ----------------------------------------------------------------------------------
+
+    def on_tree_node_highlighted(self, event: Tree.NodeHighlighted[Branch]) -> None:
+        """Tell which row is in front; a group is none."""
+        event.stop()
+        branch = event.node.data
+        if branch is not None and branch.row is not None:
+            self.post_message(self.Highlighted(branch.row))
+
+    def on_tree_node_selected(self, event: Tree.NodeSelected[Branch]) -> None:
+        """Enter opens a group and chooses a row."""
+        event.stop()
+        branch = event.node.data
+        if branch is None:
+            return
+        if branch.row is None:
+            event.node.toggle()
+        else:
+            self.post_message(self.Chosen(branch.row))
+
+    def reveal(self, name: str) -> bool:
+        """Open the groups above a row and put the cursor on it; False when the filter hides it."""
+        leaf = self._branches.get(name)
+        if leaf is None:
+            return False
+        for branch in reversed(list(leaf.ancestors())):
+            node = self._drawn[id(branch)]
+            self._populate(node)
+            node.expand()
+        self.call_after_refresh(self._put_cursor, leaf)
+        return True
+
+    def _put_cursor(self, leaf: Branch) -> None:
+        node = self._drawn.get(id(leaf))
+        if node is not None:
+            self.move_cursor(node)
+            self.scroll_to_node(node, animate=False)
+
+    def action_open(self) -> None:
+        """Open a group; on an open one go to its first child."""
+        node = self.cursor_node
+        if node is None or not node.allow_expand:
+            return
+        if node.is_expanded and node.children:
+            self.move_cursor(node.children[0])
+        else:
+            self._populate(node)
+            node.expand()
+
+    def action_close(self) -> None:
+        """Close a group; on a row or a closed group go to the group above."""
+        node = self.cursor_node
+        if node is None:
+            return
+        if node.allow_expand and node.is_expanded:
+            node.collapse()
+        elif node.parent is not None and node.parent is not self.root:
+            self.move_cursor(node.parent)
+            self.scroll_to_node(node.parent, animate=False)
+
+    # Painting ------------------------------------------------------------------------------------
+
+    def get_label_width(self, node: TreeNode[Branch]) -> int:
+        """Labels are cut to the width at hand: the tree never scrolls sideways."""
+        return 1
+
+    def render_label(self, node: TreeNode[Branch], base_style: Style, style: Style) -> Text:
+        """Arrow, name, dots, mark; the badge stands right-aligned whatever the depth."""
+        branch = node.data
+        if branch is None or self._badges is None or self._session is None:
+            return Text("")
+        look, badge = self._look, self._badges.of(branch)
+        width = self.size.width - self.guide_depth * max(branch.depth, 0) - 1
+        arrow = ""
+        if node.allow_expand:
+            arrow = look.glyphs.opened if node.is_expanded else look.glyphs.closed
+        dots = look.glyphs.intruder * badge.dots
+        room = width - MARK_WIDTH - 2
+        name = printable(branch.label)
+        if cell_len(name) + len(dots) + 1 > room:
+            dots = ""
+        if cell_len(name) > room:
+            name = set_cell_size(name, max(room - 1, 1)).rstrip() + look.glyphs.ellipsis[:1]
+        grey = branch.row is not None and self._session.row(branch.row).kind is not RowKind.MATRIX
+        tone = {
+            Tone.QUIET: look.tones.muted,
+            Tone.ACCENT: look.tones.accent,
+            Tone.WARNING: look.tones.warning,
+        }
+        text = Text(no_wrap=True)
+        text.append(f"{arrow or '  '}", base_style + look.tones.muted)
+        text.append(name, style + look.tones.muted if grey else style)
+        gap = max(0, room - cell_len(name) - len(dots))
+        text.append(" " * gap + dots, style + tone[badge.tone])
+        text.append(f"{badge.mark:>{MARK_WIDTH}}", style + tone[badge.tone])
+        return text

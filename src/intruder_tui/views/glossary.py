@@ -1,0 +1,79 @@
+"""What every number on the screen means, a line each, with the definition in force."""
+
+from __future__ import annotations
+
+from intruder_tui.definition import Definition, Side
+from intruder_tui.views.glyphs import UNICODE, Glyphs
+
+Entry = tuple[str, str]
+
+
+def definition_in_force(definition: Definition, glyphs: Glyphs = UNICODE) -> list[Entry]:
+    """Side, k, eps and the rule, as they are now."""
+    left = definition.side is Side.LEFT
+    space = "left vectors, output space" if left else "right vectors, input space"
+    return [
+        (
+            "intruder",
+            f"tuned singular vector j < {definition.k} with best(j) < {definition.eps:.2f}: a direction that "
+            "is new in the tuned matrix (arXiv 2410.21228)",
+        ),
+        ("best(j)", "the largest |cos| between tuned vector j and ANY base vector, not only the top k"),
+        (f"side {definition.side.value}", f"{space}; u switches to the other one"),
+        (f"k {definition.k}", "how many tuned vectors are examined, from the largest singular value down"),
+        (f"{glyphs.eps} {definition.eps:.2f}", "the threshold; changing side, k or it computes nothing anew"),
+    ]
+
+
+def view_entries(view: str, glyphs: Glyphs = UNICODE) -> list[Entry]:
+    """The terms of one view ("Heatmap", "Intruders", "Spectrum", "Update")."""
+    sigma = glyphs.sigma
+    return {
+        "Heatmap": [
+            ("columns", "tuned vectors, by descending singular value, left to right"),
+            ("rows", "base vectors, by descending singular value, top to bottom"),
+            ("colour", "|cos| of the two vectors; the legend has its scale"),
+            ("outline", "the column is an intruder: nothing in the whole base matches it"),
+            (f"{sigma}", "the vector's singular value: how strongly the weight uses the direction"),
+            ("bright diagonal", "the tuned vector is still its base vector; below it: it moved up in rank"),
+        ],
+        "Intruders": [
+            ("j", "rank of the tuned vector; 0 has the largest singular value"),
+            (f"{sigma} tuned", "its singular value in W1"),
+            (
+                "best |cos|",
+                f"best(j): a value, or a bound such as {glyphs.at_most}0.31 or 0.47{glyphs.to}0.52",
+            ),
+            ("base i", "the base vector that attains best(j)"),
+            (f"{sigma} base", "that vector's singular value in W0"),
+            ("shift", "i - j: how far up or down the ranks the vector has moved"),
+            ("verdict", f"intruder, matched, or undecided ({glyphs.eps} lies within the bounds)"),
+        ],
+        "Spectrum": [
+            ("W0, W1, dW", "base, tuned, and update W1 - W0: singular values over their rank, both axes log"),
+            ("marked", "the singular values of the intruders in W1"),
+            ("rounding noise", "the largest singular value that rounding to the file's dtype alone gives dW"),
+        ],
+        "Update": [
+            ("relative update", "Frobenius norm of dW over that of W0"),
+            ("effective rank", "exp of the entropy of dW's singular values (Roy & Vetterli 2007)"),
+            ("stable rank", "squared Frobenius norm over squared largest singular value of dW"),
+            ("energy rank", "fewest singular values whose squares sum to 90, 95, 99 % of dW's"),
+            ("adapter rank r", "from the adapter's configuration: an upper limit, not a measure"),
+            ("rounding floor", "norm of W0 rounded to the tuned file's dtype, minus W0: dW near it is noise"),
+        ],
+    }[view]
+
+
+def marks(glyphs: Glyphs = UNICODE) -> list[Entry]:
+    """The marks of the tree."""
+    return [
+        (glyphs.idle, "not analysed yet"),
+        (glyphs.queued, "queued"),
+        (glyphs.computing[0], "computing"),
+        (glyphs.none, "analysed, no intruder"),
+        (glyphs.intruder, "an intruder; the number counts them"),
+        (glyphs.undecided, f"undecided: {glyphs.eps} lies within the bounds"),
+        (glyphs.unchanged, "unchanged: dW is zero"),
+        (glyphs.failed, "failed or refused; the reason stands in the pane"),
+    ]

@@ -1,0 +1,77 @@
+"""Sessions over results that are known beforehand: a pairing from names, a cache in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from intruder_tui.checkpoint.pairs import MatrixPair, Pairing, Row, RowKind, Source
+from intruder_tui.checkpoint.recipes import FileStamp, Stored, StoredTensor
+from intruder_tui.engine.jobs import Job
+from intruder_tui.engine.protocol import Engine, Finished
+from intruder_tui.engine.session import Session
+from intruder_tui.results import MatrixResult, Summary
+
+STAMP = FileStamp(1, 2, 3, 4, 5)
+
+
+class MemoryCache:
+    """What `Session` asks of a cache, in a dictionary; `ready` names are found without being computed."""
+
+    def __init__(self, results: Mapping[str, MatrixResult], ready: Sequence[str] = ()) -> None:
+        self.results = dict(results)
+        self.ready = set(ready)
+
+    def find(self, job: Job) -> str | None:
+        return job.name if job.name in self.ready else None
+
+    def load(self, key: str) -> MatrixResult | None:
+        return self.results.get(key)
+
+    def summary(self, key: str) -> Summary | None:
+        result = self.results.get(key)
+        return None if result is None else result.summary()
+
+
+def stored(path: str, name: str, shape: tuple[int, ...]) -> StoredTensor:
+    """A tensor that is said to lie in a file."""
+    return StoredTensor(path, name, "BF16", shape, STAMP)
+
+
+def matrix_row(name: str, shape: tuple[int, int] = (64, 48), *, untouched: bool = False) -> Row:
+    """A weight matrix on both sides."""
+    base = Stored(stored("/base/model.safetensors", name, shape))
+    tuned = base if untouched else Stored(stored("/tuned/model.safetensors", name, shape))
+    pair = MatrixPair(name, shape, base, tuned, ("BF16", "BF16"))
+    return Row(name, RowKind.MATRIX, shape, "BF16", pair)
+
+
+def other_row(name: str, kind: RowKind, shape: tuple[int, ...], reason: str) -> Row:
+    """An entry that is not analysed."""
+    return Row(name, kind, shape, "BF16", None, reason)
+
+
+def pairing(rows: Sequence[Row], tuned: str = "tuned-lora-r16") -> Pairing:
+    """Rows laid side by side."""
+    return Pairing(
+        Source("base", "Tiny-base", "model directory", ("/base/model.safetensors",), len(rows)),
+        Source(tuned, tuned, "LoRA adapter", ("/tuned/adapter_model.safetensors",), len(rows)),
+        tuple(rows),
+    )
+
+
+def session(
+    rows: Sequence[Row],
+    engine: Engine,
+    results: Mapping[str, MatrixResult],
+    ready: Sequence[str] = (),
+    tuned: str = "tuned-lora-r16",
+) -> Session:
+    """A session over those rows; `ready` ones are in the cache from the start."""
+    return Session(pairing(rows, tuned), engine, MemoryCache(results, ready))  # type: ignore[arg-type]
+
+
+def finished(session: Session, name: str, seconds: float = 0.5) -> Finished:
+    """The event that a row's result lies in the cache."""
+    pair = session.row(name).pair
+    assert pair is not None
+    return Finished(Job(pair), name, seconds)
