@@ -147,6 +147,9 @@ def _problem(change: Change, config: AdapterConfig) -> str:
     if len(a.shape) > 2 or len(b.shape) > 2:
         return "LoRA on a convolution, which is not covered yet"
     rank = config.rank_of(change.module)
+    stacked = a.shape[0] == b.shape[1] and a.shape[0] > rank and a.shape[0] % rank == 0
+    if config.parameters and (stacked or change.module.endswith(".base_layer")):
+        return "LoRA on a stack of experts (target_parameters), which is not covered yet"
     if not rank == a.shape[0] == b.shape[1]:
         return (
             f"adapter_config.json says r = {rank}, lora_A is {shape_text(a.shape)} and "

@@ -78,7 +78,8 @@ class AdapterConfig:
         ranks, alphas: overrides per module.
         rank_stabilised: scaling is alpha / sqrt(r) rather than alpha / r.
         fan_in_fan_out: the adapted weights are stored [in, out].
-        base: base_model_name_or_path; empty when it is not said.
+        parameters: some updates are of bare parameters (target_parameters), whose rank counts the experts.
+    base: base_model_name_or_path; empty when it is not said.
         notes: fields that do not change what is computed here but should be known.
     """
 
@@ -89,6 +90,7 @@ class AdapterConfig:
     alphas: PatternRules[float]
     rank_stabilised: bool
     fan_in_fan_out: bool
+    parameters: bool
     base: str
     notes: tuple[str, ...]
 
@@ -140,6 +142,7 @@ def read_adapter_config(path: Path) -> AdapterConfig:
         ),
         rank_stabilised=_flag(fields, "use_rslora", label),
         fan_in_fan_out=_flag(fields, "fan_in_fan_out", label),
+        parameters=bool(fields.get("target_parameters")),
         base=_string(fields.get("base_model_name_or_path")),
         notes=tuple(notes),
     )

@@ -19,10 +19,10 @@ _FLOW = (
     *("input_layernorm", "ln_1", "attention_norm", "self_attn_layer_norm"),
     *("self_attn", "self_attention", "attention", "attn", "self"),
     *("query_key_value", "qkv_proj", "c_attn", "query", "q_proj", "wq", "key", "k_proj", "wk"),
-    *("value", "v_proj", "wv", "o_proj", "out_proj", "wo"),
+    *("value", "v_proj", "wv", "wi", "wi_0", "wi_1", "o_proj", "out_proj", "wo"),
     *("post_attention_layernorm", "encoder_attn", "ln_2", "ffn_norm"),
     *("feed_forward", "intermediate", "mlp", "block_sparse_moe", "gate", "router"),
-    *("gate_proj", "gate_up_proj", "w1", "wi", "wi_0", "up_proj", "w3", "wi_1", "fc1", "fc_in", "c_fc"),
+    *("gate_proj", "gate_up_proj", "w1", "up_proj", "w3", "fc1", "fc_in", "c_fc"),
     *("dense_h_to_4h", "down_proj", "w2", "fc2", "fc_out", "c_proj", "dense_4h_to_h"),
     *("experts", "shared_experts", "shared_expert"),
 )

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
+from tests.support.writers import make_gpt2, make_llama, make_mixtral
 
 from intruder_tui.checkpoint import CheckpointError, MatrixPair, Pairing, RowKind, open_pairing
 from intruder_tui.checkpoint.recipes import Adapted
 from intruder_tui.engine.assemble import LoraFactors, assemble
-from tests.integration.checkpoint.conftest import make_gpt2, make_llama
 
 CPU = torch.device("cpu")
 
@@ -210,3 +210,18 @@ def test_a_rank_that_contradicts_the_factors_is_refused(models: Path, tmp_path: 
     assert rows["model.layers.0.self_attn.q_proj.weight"] == (
         "adapter_config.json says r = 16, lora_A is 4 x 32 and lora_B 32 x 4"
     )
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:peft")
+def test_lora_on_fused_experts_says_what_it_is(tmp_path: Path) -> None:
+    model = make_mixtral()
+    model.save_pretrained(tmp_path / "base")
+    experts = [f"mlp.experts.{name}" for name in ("gate_up_proj", "down_proj")]
+    write_adapter(model, tmp_path / "adapter", target_modules=["q_proj"], target_parameters=experts)
+    pairing = open_pairing(str(tmp_path / "base"), str(tmp_path / "adapter"))
+    stray = [row.reason for row in pairing.rows if row.kind is RowKind.UNPAIRED]
+    assert len(stray) == 2
+    assert all(
+        reason.endswith("stack of experts (target_parameters), which is not covered yet") for reason in stray
+    )
+    assert sum(pair.adapter_rank == 4 for pair in pairing.pairs) == 1

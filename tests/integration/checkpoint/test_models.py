@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
+from tests.support.writers import make_gpt2, make_llama
 
 from intruder_tui.checkpoint import CheckpointError, Pairing, RowKind, open_pairing
 from intruder_tui.engine.assemble import assemble
-from tests.integration.checkpoint.conftest import make_gpt2, make_llama
 
 CPU = torch.device("cpu")
 
