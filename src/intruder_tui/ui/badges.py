@@ -95,10 +95,10 @@ class Badges:
     def _group(self, sums: _Sum) -> Badge:
         if sums.count:
             return Badge(str(sums.count), tone=Tone.ACCENT)
-        if sums.failed:
-            return Badge(self._glyphs.failed, tone=Tone.WARNING)
         if sums.open:
             return Badge(self._glyphs.idle)
+        if sums.failed:
+            return Badge(self._glyphs.failed, tone=Tone.WARNING)
         if not sums.matrices:
             return Badge("")
         return Badge(self._glyphs.undecided if sums.undecided else self._glyphs.none)

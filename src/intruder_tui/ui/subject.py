@@ -134,7 +134,7 @@ def read_out(one: Subject, cursor: tuple[int, int], look: Look) -> Text:
     cell = f"{block[base, tuned]:.3f}" if max(base, tuned) < len(block) else glyphs.idle
     text.append(f"tuned {tuned} {sigma} {value('tuned', tuned)}", tones.text)
     text.append(f"   base {base} {sigma} {value('base', base)}   ", tones.text)
-    text.append(f"|cos| {cell}", tones.cursor)
+    text.append(f"|cos| {cell}", tones.active)
     if tuned < len(similarity.lower):
         lower, upper = float(similarity.lower[tuned]), float(similarity.upper[tuned])
         best = numbers.cosine(lower, upper, decimals=3, eps=one.definition.eps, glyphs=glyphs)

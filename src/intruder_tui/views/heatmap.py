@@ -30,7 +30,7 @@ HEAD = 2
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """How large a value is drawn: `width` columns, `height` half lines."""
+    """How large a value is drawn: `width` columns, `height` half lines (1 or an even number)."""
 
     width: int
     height: int
@@ -41,7 +41,7 @@ def fit(rows: int, columns: int, width: int, lines: int) -> Scale:
 
     Where even the smallest does not fit it is the smallest: the caller scrolls or pools.
     """
-    for height, widest in ((6, 9), (5, 8), (4, 7), (3, 5), (2, 4)):
+    for height, widest in ((8, 10), (6, 9), (4, 7), (2, 5)):
         if rows * height <= 2 * lines and columns * 2 <= width:
             return Scale(min(widest, width // columns), height)
     return Scale(2 if columns * 2 <= width else 1, 1)
@@ -111,9 +111,7 @@ class Painter:
     @property
     def height(self) -> int:
         """Half lines a value takes."""
-        if self.ramp is not None:
-            return self.scale.height
-        return max(2, self.scale.height - self.scale.height % 2)
+        return self.scale.height if self.ramp is not None else max(2, self.scale.height)
 
     @property
     def lines(self) -> int:
@@ -170,18 +168,20 @@ class Painter:
                 segments.append(Segment(" " * width, self.tones.muted))
         return _merged(segments)
 
-    def gutter(self, line: int, cursor: int | None = None) -> Segment:
+    def gutter(self, line: int, cursor: int | None = None) -> list[Segment]:
         """The row number left of a map line; rows too thin for one each are numbered in steps."""
-        rows = [r for r in self._rows_on(line) if self.lines_of(r)[(len(self.lines_of(r)) - 1) // 2] == line]
+        rows = [row for row in self._rows_on(line) if self._middle(row) == line]
         if cursor is not None and cursor in rows:
             number: int | None = cursor
         else:
             step = 1 if self.height > 1 else 10 if self.grid.shape[0] > 20 else 4
             number = next((r for r in rows if r % step == 0), None)
         if number is None:
-            return Segment(" " * GUTTER, self.tones.muted)
+            return [Segment(" " * GUTTER, self.tones.muted)]
+        label = str(int(self.grid.row_edges[number]))
         style = self.tones.cursor if number == cursor else self.tones.muted
-        return Segment(f"{int(self.grid.row_edges[number]):>{GUTTER - 1}} ", style)
+        pad = Segment(" " * (GUTTER - 1 - len(label)), self.tones.muted)
+        return _merged([pad, Segment(label, style), Segment(" ", self.tones.muted)])
 
     # The map -------------------------------------------------------------------------------------
 
@@ -193,6 +193,7 @@ class Painter:
         rows = self._rows_on(line)
         top = self.levels[rows[0]]
         bottom = self.levels[rows[-1]]
+        middles = {self._middle(row) for row in rows}
         segments: list[Segment] = []
         for column in range(self.grid.shape[1]):
             at_cursor = cursor is not None and cursor[1] == column and cursor[0] in rows
@@ -202,17 +203,22 @@ class Painter:
                     self._cursor_cell(line, cursor[0], rows, int(top[column]), int(bottom[column]))
                 )
             else:
-                segments.extend(self._cell(int(top[column]), int(bottom[column]), outlined))
+                segments.extend(self._cell(int(top[column]), int(bottom[column]), outlined, line in middles))
         return _merged(segments)
 
     def _rows_on(self, line: int) -> Sequence[int]:
         last = self.grid.shape[0] - 1
         return sorted({min(half // self.height, last) for half in (2 * line, 2 * line + 1)})
 
-    def _cell(self, top: int, bottom: int, outlined: bool) -> list[Segment]:
+    def _middle(self, row: int) -> int:
+        lines = self.lines_of(row)
+        return lines[(len(lines) - 1) // 2]
+
+    def _cell(self, top: int, bottom: int, outlined: bool, middle: bool) -> list[Segment]:
         width = self.scale.width
         if top < 0 and bottom < 0:
-            return [Segment(self.glyphs.idle[:width].center(width), self.tones.muted)]
+            idle = self.glyphs.idle[:width] if middle else ""
+            return [Segment(idle.center(width), self.tones.muted)]
         if self.ramp is None:
             body = [Segment(self.glyphs.ramp[max(top, bottom)] * width, self.tones.text)]
         else:
@@ -230,7 +236,7 @@ class Painter:
     def _cursor_cell(self, line: int, row: int, rows: Sequence[int], top: int, bottom: int) -> list[Segment]:
         width = self.scale.width
         if self.ramp is None or (top < 0 and bottom < 0):
-            return [Segment(s.text, Style(reverse=True)) for s in self._cell(top, bottom, False)]
+            return [Segment(s.text, Style(reverse=True)) for s in self._cell(top, bottom, False, True)]
         if len(rows) > 1:
             other = bottom if row == rows[0] else top
             colour = self.tones.cursor.color
@@ -271,7 +277,8 @@ def legend(mode: ColourMode, eps: float, glyphs: Glyphs = UNICODE, width: int = 
             sign = signs[min(int(value * len(signs)), len(signs) - 1)]
             segments.append(Segment("|" if place == at else sign, tone.text))
     bar = "│" if mode.ramp and glyphs.half else "|"
-    segments.append(Segment(f" 1   {bar} {glyphs.eps} {eps:.2f}   ", tone.muted))
+    gap = "   " if width >= 50 else "  "
+    segments.append(Segment(f" 1{gap}{bar} {glyphs.eps} {eps:.2f}{gap}", tone.muted))
     corners = glyphs.corners
     segments.append(Segment(corners[0] + corners[1], tone.accent))
     segments.append(Segment(" intruder", tone.muted))
@@ -310,16 +317,16 @@ class Heatmap:
             cells, column_marks(self.similarity, self.eps, cells), scale, self.mode, self.glyphs
         )
         muted = painter.tones.muted
-        yield from _line(Segment(f"{'tuned':>{GUTTER - 1}} ", muted), painter.numbers())
-        yield from _line(Segment(f"{'base':>{GUTTER - 1}} ", muted), painter.tops())
+        yield from _line([Segment(f"{'tuned':>{GUTTER - 1}} ", muted)], painter.numbers())
+        yield from _line([Segment(f"{'base':>{GUTTER - 1}} ", muted)], painter.tops())
         for line in range(painter.lines):
             yield from _line(painter.gutter(line), painter.line(line))
-        yield from _line(Segment(" " * GUTTER), painter.bottoms())
-        yield from _line(Segment(" " * GUTTER), legend(self.mode, self.eps, self.glyphs, room))
+        yield from _line([Segment(" " * GUTTER)], painter.bottoms())
+        yield from _line([Segment(" " * GUTTER)], legend(self.mode, self.eps, self.glyphs, room))
 
 
-def _line(first: Segment, rest: Sequence[Segment]) -> list[Segment]:
-    return [first, *rest, Segment.line()]
+def _line(gutter: Sequence[Segment], rest: Sequence[Segment]) -> list[Segment]:
+    return [*gutter, *rest, Segment.line()]
 
 
 def _step(width: int, digits: int) -> int:

@@ -145,52 +145,40 @@ def _ramp_of_256(colourmap: str) -> Ramp:
 
 @dataclass(frozen=True, slots=True)
 class Tones:
-    """The few styles beside the ramp: one accent for intruders, one for the cursor, greys for the rest."""
+    """The few styles beside the ramp: one accent for intruders, one for the cursor, greys for the rest.
+
+    `active` is the cursor's colour for words that are not under the cursor: the tab in front, a head.
+    """
 
     accent: Style
     cursor: Style
-    strong: Style
-    text: Style
+    active: Style
     muted: Style
     warning: Style
+    strong: Style
+    text: Style
+
+
+ACCENT, CURSOR, MUTED, WARNING = 209, 117, 245, 203
+"""xterm numbers, so that the 256-colour screen shows exactly what the 24-bit one does."""
 
 
 @cache
 def tones(mode: ColourMode) -> Tones:
     """The styles of a colour mode; without colours weight and dimness carry them."""
+    bold, plain = Style(bold=True), Style()
     if mode is ColourMode.NONE:
-        return Tones(
-            Style(bold=True),
-            Style(reverse=True),
-            Style(bold=True),
-            Style(),
-            Style(dim=True),
-            Style(bold=True),
-        )
+        active = Style(bold=True, underline=True)
+        return Tones(bold, Style(reverse=True), active, Style(dim=True), bold, bold, plain)
     if mode is ColourMode.FEW:
-        return Tones(
-            Style(color="yellow", bold=True),
-            Style(color="cyan", bold=True),
-            Style(bold=True),
-            Style(),
-            Style(color="bright_black"),
-            Style(color="red"),
-        )
-    exact = mode is ColourMode.TRUECOLOR
+        cursor = Style(color="cyan", bold=True)
+        muted = Style(color="bright_black")
+        return Tones(Style(color="yellow", bold=True), cursor, cursor, muted, Style(color="red"), bold, plain)
 
-    def colour(number: int) -> Color:
-        plain = Color.from_ansi(number)
-        return Color.from_triplet(plain.get_truecolor()) if exact else plain
+    def colour(number: int) -> Style:
+        own = Color.from_ansi(number)
+        exact = mode is ColourMode.TRUECOLOR
+        return Style(color=Color.from_triplet(own.get_truecolor()) if exact else own)
 
-    return Tones(
-        Style(color=colour(ACCENT)),
-        Style(color=colour(CURSOR), bold=True),
-        Style(bold=True),
-        Style(),
-        Style(color=colour(MUTED)),
-        Style(color=colour(WARNING)),
-    )
-
-
-ACCENT, CURSOR, MUTED, WARNING = 209, 117, 245, 203
-"""xterm numbers, so that the 256-colour screen shows exactly what the 24-bit one does."""
+    cursor = colour(CURSOR) + bold
+    return Tones(colour(ACCENT), cursor, cursor, colour(MUTED), colour(WARNING), bold, plain)

@@ -52,6 +52,7 @@ def warning(update: Update) -> str:
 def measures(result: MatrixResult, glyphs: Glyphs = UNICODE) -> list[Measure]:
     """The measures in reading order; a dash stands where one is undefined."""
     update = result.update
+    sigma, square = glyphs.sigma, "²" if glyphs.superscript else "^2"
     energy: tuple[int | None, ...] = update.energy_ranks or (None, None, None)
 
     def rank(name: str, value: float | None, note: str) -> Measure:
@@ -64,39 +65,35 @@ def measures(result: MatrixResult, glyphs: Glyphs = UNICODE) -> list[Measure]:
             "relative update",
             update.relative_norm,
             numbers.percent(update.relative_norm),
-            "norm(dW) / norm(W0), Frobenius",
+            "norm of dW over norm of W0",
         ),
-        rank("effective rank", update.effective_rank, "exp of the entropy of dW's singular values"),
-        rank("stable rank", update.stable_rank, "norm_F(dW)² / norm_2(dW)²".replace("²", _square(glyphs))),
-        rank("energy rank 90 %", energy[0], "fewest singular values with 90 % of the energy"),
-        rank("energy rank 95 %", energy[1], "with 95 %"),
-        rank("energy rank 99 %", energy[2], "with 99 %"),
+        rank("effective rank", update.effective_rank, f"exp of the entropy of dW's {sigma}"),
+        rank("stable rank", update.stable_rank, f"norm_F{square} over norm_2{square} of dW"),
+        rank("energy rank 90 %", energy[0], f"fewest {sigma} with 90 % of the energy"),
+        rank("energy rank 95 %", energy[1], f"fewest {sigma} with 95 %"),
+        rank("energy rank 99 %", energy[2], f"fewest {sigma} with 99 %"),
         rank("adapter rank r", update.adapter_rank, "from the adapter's configuration"),
         Measure(
             "norm of dW",
             update.frobenius,
             numbers.three_digits(update.frobenius),
-            "Frobenius",
+            "Frobenius norm",
         ),
         Measure(
             "rounding floor",
             floor,
             glyphs.dash if floor is None else numbers.three_digits(floor),
-            "nothing was rounded: dW comes from the adapter"
+            "nothing was rounded"
             if floor is None and update.adapter_rank is not None
-            else "norm of W0 rounded to the file's dtype, minus W0",
+            else "norm of W0's rounding to the dtype",
         ),
         Measure(
             "cos(W0, W1)",
             result.weight_cosine,
             glyphs.dash if result.weight_cosine is None else f"{result.weight_cosine:.4f}",
-            "of the two weights as long vectors: near 1 for a fine-tune",
+            "near 1 for a fine-tune",
         ),
     ]
-
-
-def _square(glyphs: Glyphs) -> str:
-    return "²" if glyphs.superscript else "^2"
 
 
 def update_view(
@@ -111,12 +108,12 @@ def update_view(
     rows = measures(result, glyphs)
     doubtful = bool(warning(result.update))
     largest = max((row.value for row in rows if row.rank and row.value), default=0.0)
-    bars = width - 74 if width >= 84 else 0
+    bars = min(30, width - 62) if width >= 72 else 0
     table = Table(box=None, padding=(0, 2, 0, 0), show_header=False, pad_edge=False)
     table.add_column(no_wrap=True, width=max(len(row.name) for row in rows))
     table.add_column(no_wrap=True, justify="right", min_width=max(len(row.text) for row in rows))
     if bars:
-        table.add_column(no_wrap=True, width=min(bars, 30))
+        table.add_column(no_wrap=True, width=bars)
     if width >= 48:
         table.add_column()
     for row in rows:
@@ -126,7 +123,7 @@ def update_view(
         cells = [Text(row.name, tone.muted), value]
         if bars:
             share = row.value / largest if row.rank and row.value and largest else 0.0
-            cells.append(Text(glyphs.bar * max(round(share * min(bars, 30)), share > 0), tone.muted))
+            cells.append(Text(glyphs.bar * max(round(share * bars), share > 0), tone.muted))
         if width >= 48:
             cells.append(Text(row.note, tone.muted))
         table.add_row(*cells)

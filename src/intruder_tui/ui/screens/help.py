@@ -71,7 +71,7 @@ class HelpScreen(ModalScreen[None]):
         table.add_column()
         for term, words in entries:
             table.add_row(Text(term, self._look.tones.strong), Text(words, self._look.tones.muted))
-        return Group(Text(head, self._look.tones.cursor), table, Text())
+        return Group(Text(head, self._look.tones.active), table, Text())
 
     def _keys(self) -> list[Entry]:
         """Keys of the main screen and of the widget that had the focus, as bound now."""

@@ -100,7 +100,7 @@ class MainScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         """Header, findings, tree beside pane, footer."""
         yield HeaderLine(self._look)
-        yield Line(id="findings")
+        yield Line(id="findings", ellipsis=self._look.glyphs.ellipsis)
         with Horizontal(id="body"):
             with Vertical(id="side"):
                 yield LayerTree(self._look)

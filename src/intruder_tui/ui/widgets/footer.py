@@ -49,7 +49,7 @@ class FooterLine(Line):
     """Shows keys by binding id, so that a remapped key is shown as it is now."""
 
     def __init__(self, look: Look) -> None:
-        super().__init__(id="footer")
+        super().__init__(id="footer", ellipsis=look.glyphs.ellipsis)
         self._look = look
 
     def on_resize(self, event: events.Resize) -> None:

@@ -48,7 +48,8 @@ def header_text(state: HeaderState, look: Look, width: int) -> Text:
     left = Text(names, tones.strong)
     left.truncate(max(room, 8), overflow="ellipsis")
     gap = max(2, width - cell_len(left.plain) - cell_len(right))
-    return Text.assemble(left, " " * gap, (right, tones.muted), no_wrap=True)
+    rest = right.removeprefix(settings)
+    return Text.assemble(left, " " * gap, (settings, tones.text), (rest, tones.muted), no_wrap=True)
 
 
 def _choices(settings: str, device: str, bar: str, count: str) -> list[tuple[str, ...]]:
@@ -57,7 +58,7 @@ def _choices(settings: str, device: str, bar: str, count: str) -> list[tuple[str
 
 def _progress(state: HeaderState, look: Look) -> tuple[str, str]:
     totals = state.totals
-    if not totals.pending:
+    if totals.pending < 2:
         return "", ""
     done = totals.answered + totals.failed
     count = f"{done}/{totals.matrices}"
@@ -72,7 +73,7 @@ class HeaderLine(Line):
     """Shows a `HeaderState`, fitted to its width."""
 
     def __init__(self, look: Look) -> None:
-        super().__init__(id="header")
+        super().__init__(id="header", ellipsis=look.glyphs.ellipsis)
         self._look = look
         self._state: HeaderState | None = None
 

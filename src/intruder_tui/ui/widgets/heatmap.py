@@ -184,10 +184,10 @@ class HeatmapMap(ScrollView, can_focus=True):
         cells = painter.grid
         row, column = cells.row_of(self._cursor[0]), cells.column_of(self._cursor[1])
         if y == 0:
-            first = Segment(f"{'tuned':>{GUTTER - 1}} ", muted)
+            first = [Segment(f"{'tuned':>{GUTTER - 1}} ", muted)]
             rest = painter.numbers(column)
         elif y == 1:
-            first = Segment(f"{'base':>{GUTTER - 1}} ", muted)
+            first = [Segment(f"{'base':>{GUTTER - 1}} ", muted)]
             rest = painter.tops()
         else:
             line = y - HEAD + scroll.y
@@ -195,12 +195,12 @@ class HeatmapMap(ScrollView, can_focus=True):
                 first = painter.gutter(line, row)
                 rest = painter.line(line, (row, column) if self.has_focus else None)
             elif line == painter.lines:
-                first, rest = Segment(" " * GUTTER), painter.bottoms()
+                first, rest = [Segment(" " * GUTTER)], painter.bottoms()
             else:
                 return Strip.blank(self.size.width, self.rich_style)
         width = max(0, self.size.width - GUTTER)
         body = Strip(rest, painter.width).crop_extend(scroll.x, scroll.x + width, self.rich_style)
-        return Strip([first, *body], GUTTER + width).apply_style(self.rich_style)
+        return Strip([*first, *body], GUTTER + width).apply_style(self.rich_style)
 
     def _place(self, cursor: tuple[int, int]) -> Region:
         painter = self._painter

@@ -2,25 +2,55 @@
 
 from __future__ import annotations
 
+from rich.console import Console
 from rich.text import Text
+from textual import events
 from textual.widgets import Static
 
 
-class Line(Static):
-    """A Static for one rich Text at a time; the same text again writes nothing to the terminal."""
+def fitted(text: Text, width: int, lines: int, ellipsis: str) -> Text:
+    """`text` wrapped to `width`; what lies beyond `lines` lines is cut off behind an ellipsis."""
+    if width < 4 or lines < 1:
+        return text
+    wrapped = text.wrap(_WRAPPER, width)
+    if len(wrapped) <= lines:
+        return text
+    last = wrapped[lines - 1]
+    last.rstrip()
+    last.truncate(width - len(ellipsis) - 1)
+    last.rstrip()
+    last.append(f" {ellipsis}")
+    return Text("\n").join(wrapped[:lines])
 
-    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
-        super().__init__("", id=id, classes=classes, markup=False)
-        self._shown: Text | None = None
+
+_WRAPPER = Console(width=80, color_system=None, file=None)
+
+
+class Line(Static):
+    """A Static for one rich Text at a time, fitted to its size; the same text again writes nothing."""
+
+    def __init__(self, *, id: str | None = None, ellipsis: str = "…") -> None:
+        super().__init__("", id=id, markup=False)
+        self._ellipsis = ellipsis
+        self._said: Text | None = None
+        self._painted: Text | None = None
 
     @property
     def text(self) -> str:
-        """What it says."""
-        return self._shown.plain if self._shown else ""
+        """What it says, in full."""
+        return self._said.plain if self._said else ""
 
-    def show(self, text: Text, *, layout: bool = False) -> None:
-        """Say `text`; `layout` when its height may differ."""
-        if self._shown is not None and self._shown == text and self._shown.spans == text.spans:
-            return
-        self._shown = text
-        self.update(text, layout=layout)
+    def show(self, text: Text) -> None:
+        """Say `text`."""
+        self._said = text
+        size = self.content_size
+        painted = fitted(text, size.width, size.height, self._ellipsis)
+        before = self._painted
+        if before is None or before.plain != painted.plain or before.spans != painted.spans:
+            self._painted = painted
+            self.update(painted, layout=False)
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Fit the text anew."""
+        if self._said is not None:
+            self.show(self._said)

@@ -43,17 +43,17 @@ class MatrixPane(Vertical):
     def compose(self) -> ComposeResult:
         """Tabs, title, views, finding."""
         yield ViewTabs(self._look)
-        yield Line(id="title")
+        yield Line(id="title", ellipsis=self._look.glyphs.ellipsis)
         with ContentSwitcher(initial="heatmap", id="views"):
             with Vertical(id="heatmap"):
                 yield HeatmapMap(self._look)
-                yield Line(id="legend")
-                yield Line(id="readout")
+                yield Line(id="legend", ellipsis=self._look.glyphs.ellipsis)
+                yield Line(id="readout", ellipsis=self._look.glyphs.ellipsis)
             yield IntruderTable(self._look)
             yield SpectrumView(self._look)
             yield UpdateView(self._look)
             yield Static(id="notice", markup=False)
-        yield Line(id="finding")
+        yield Line(id="finding", ellipsis=self._look.glyphs.ellipsis)
 
     @property
     def view(self) -> View:

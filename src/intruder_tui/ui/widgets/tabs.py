@@ -26,12 +26,12 @@ def tabs_text(view: View, look: Look, width: int) -> Text:
     text = Text(no_wrap=True)
     if sum(len(v) + 5 for v in views) > width:
         text.append(f"{views.index(view) + 1}/{len(views)} ", look.tones.muted)
-        text.append(view.value, look.tones.cursor + look.tones.strong)
+        text.append(view.value, look.tones.active)
         return text
     for place, one in enumerate(views, start=1):
         text.append("   " if place > 1 else "")
         text.append(f"{place} ", look.tones.muted)
-        text.append(one.value, look.tones.cursor if one is view else look.tones.muted)
+        text.append(one.value, look.tones.active if one is view else look.tones.muted)
     return text
 
 
@@ -39,7 +39,7 @@ class ViewTabs(Line):
     """Shows which view is in front."""
 
     def __init__(self, look: Look) -> None:
-        super().__init__(id="tabs")
+        super().__init__(id="tabs", ellipsis=look.glyphs.ellipsis)
         self._look = look
         self._view = View.HEATMAP
 
