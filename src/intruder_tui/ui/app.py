@@ -45,6 +45,7 @@ class IntruderApp(App[None]):
         self._sessions = sessions
         self._engine = engine
         self._options = options
+        self.set_class(options.ascii, "-ascii")
         self._relay = Relay()
         self._started = False
         self._look = look(

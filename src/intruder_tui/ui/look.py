@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
+
+from textual.scrollbar import ScrollBarRender
+from textual.widget import Widget
 
 from intruder_tui.ui.options import UiOptions
 from intruder_tui.views.glyphs import Glyphs, glyphs
 from intruder_tui.views.palette import ColourMode, Tones, resolve, tones
+
+
+class AsciiScrollBar(ScrollBarRender):
+    """A scroll bar without the blocks that draw parts of a cell."""
+
+    VERTICAL_BARS: ClassVar[list[str]] = [" "] * 8
+    HORIZONTAL_BARS: ClassVar[list[str]] = [" "] * 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +27,13 @@ class Look:
     glyphs: Glyphs
     mode: ColourMode
     tones: Tones
+
+    def dress(self, widget: Widget) -> None:
+        """Draw a scrolling widget's bars with the signs there are."""
+        if not self.glyphs.half:
+            # On the bars themselves: the class's own attribute would change every app of the process.
+            for bar in (widget.vertical_scrollbar, widget.horizontal_scrollbar):
+                bar.renderer = AsciiScrollBar  # type: ignore[misc]
 
 
 def look(options: UiOptions, color_system: str | None, *, no_color: bool, ansi: bool) -> Look:

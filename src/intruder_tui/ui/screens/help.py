@@ -32,8 +32,9 @@ class Sheet(VerticalScroll):
         Binding("G,end", "scroll_end", "End", show=False),
     ]
 
-    def __init__(self, content: RenderableType) -> None:
+    def __init__(self, content: RenderableType, look: Look) -> None:
         super().__init__(Static(content, markup=False), classes="sheet")
+        look.dress(self)
 
 
 class HelpScreen(ModalScreen[None]):
@@ -51,7 +52,7 @@ class HelpScreen(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         """One sheet."""
-        yield Sheet(self.content())
+        yield Sheet(self.content(), self._look)
 
     def content(self) -> RenderableType:
         """The help as a renderable."""

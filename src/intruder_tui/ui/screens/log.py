@@ -36,7 +36,7 @@ class LogScreen(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         """One sheet."""
-        yield Sheet(self.content())
+        yield Sheet(self.content(), self._look)
 
     def content(self) -> RenderableType:
         """Path, failures, last lines."""

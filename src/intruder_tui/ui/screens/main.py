@@ -5,33 +5,29 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import ClassVar
 
-from rich.text import Text
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
+from textual.containers import Horizontal
 from textual.screen import Screen
 from textual.timer import Timer
-from textual.widgets import Input
 
-from intruder_tui.checkpoint.names import printable
 from intruder_tui.checkpoint.pairs import RowKind
 from intruder_tui.definition import LARGEST_K, Definition, Side
 from intruder_tui.engine.protocol import Event, Finished
 from intruder_tui.engine.session import PENDING, Session, State
-from intruder_tui.ui import subject as subjects
+from intruder_tui.ui import subject, telling
 from intruder_tui.ui.badges import Badges
 from intruder_tui.ui.look import Look
 from intruder_tui.ui.options import UiOptions
-from intruder_tui.ui.outline import short_name
 from intruder_tui.ui.pace import Pace
 from intruder_tui.ui.widgets.footer import FooterLine
-from intruder_tui.ui.widgets.header import HeaderLine, HeaderState
+from intruder_tui.ui.widgets.header import HeaderLine
 from intruder_tui.ui.widgets.line import Line
 from intruder_tui.ui.widgets.pane import MatrixPane
+from intruder_tui.ui.widgets.side import SidePane
 from intruder_tui.ui.widgets.tabs import View
 from intruder_tui.ui.widgets.tree import LayerTree
-from intruder_tui.views.sentence import Strongest, session_sentence
 
 REST = 0.3
 """Seconds the cursor rests on a matrix before it is asked for."""
@@ -48,23 +44,15 @@ class MainScreen(Screen[None]):
     """Tree, views and lines over one of the sessions."""
 
     AUTO_FOCUS = "#tree"
-    HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012
-        (0, "-narrow"),
-        (70, "-medium"),
-        (100, "-wide"),
-    ]
-    VERTICAL_BREAKPOINTS = [  # noqa: RUF012
-        (0, "-low"),
-        (24, "-short"),
-        (30, "-tall"),
-    ]
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (70, "-medium"), (100, "-wide")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (24, "-short"), (30, "-tall")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "filter", "Filter the tree", key_display="/", id="filter"),
-        Binding("escape", "clear_filter", "Clear the filter, close the drawer", show=False, id="back"),
+        Binding("escape", "back", "Clear the filter, close the drawer", show=False, id="back"),
         Binding("n", "next_intruder(1)", "Next matrix with intruders", id="next-intruder"),
         Binding("N", "next_intruder(-1)", "Previous matrix with intruders", id="previous-intruder"),
-        Binding("left_square_bracket", "eps(-1)", "Lower ε", key_display="[", id="eps-down"),
-        Binding("right_square_bracket", "eps(1)", "Raise ε", key_display="]", id="eps-up"),
+        Binding("left_square_bracket", "eps(-1)", "Lower eps", key_display="[", id="eps-down"),
+        Binding("right_square_bracket", "eps(1)", "Raise eps", key_display="]", id="eps-up"),
         Binding("minus", "k(-1)", "Lower k", key_display="-", id="k-down"),
         Binding("plus,equals_sign", "k(1)", "Raise k", key_display="+", id="k-up"),
         Binding("u", "side", "Switch between U and V", id="side"),
@@ -88,23 +76,20 @@ class MainScreen(Screen[None]):
         self._at = 0
         self._definition = options.definition
         self._badges = Badges(sessions[0], options.definition, look.glyphs)
-        self._names: list[str] = []
-        self._words = ""
         self._selected: dict[int, str] = {}
         self._follow_worst = options.select == "worst"
         self._pace = Pace()
+        self._computing: set[str] = set()
         self._resting: Timer | None = None
-        self._settling = False
         self._beat: Timer | None = None
+        self._settling = False
 
     def compose(self) -> ComposeResult:
         """Header, findings, tree beside pane, footer."""
         yield HeaderLine(self._look)
         yield Line(id="findings", ellipsis=self._look.glyphs.ellipsis)
         with Horizontal(id="body"):
-            with Vertical(id="side"):
-                yield LayerTree(self._look)
-                yield Input(placeholder="words of a name; Enter keeps, Escape clears", id="filter")
+            yield SidePane(self._look)
             yield MatrixPane(self._look)
         yield FooterLine(self._look)
 
@@ -128,18 +113,27 @@ class MainScreen(Screen[None]):
     @property
     def view(self) -> View:
         """The view in front."""
-        return self.query_one(MatrixPane).view
+        return self._pane.view
+
+    @property
+    def _side(self) -> SidePane:
+        return self.query_one(SidePane)
+
+    @property
+    def _pane(self) -> MatrixPane:
+        return self.query_one(MatrixPane)
 
     def on_mount(self) -> None:
         """Fill the tree, select the first matrix; looking into the cache waits for the first paint."""
         self._beat = self.set_interval(BEAT, self._tick, pause=True)
-        self._fill_tree()
         self._open_session()
         self.call_after_refresh(self._prime)
 
     def _open_session(self) -> None:
-        names = self.session.default_names
-        first = names[0] if names else next((row.name for row in self.session.pairing.rows), None)
+        session = self.session
+        self._badges = Badges(session, self._definition, self._look.glyphs)
+        self._side.tell(session, self._badges)
+        first = next(iter(session.default_names or [row.name for row in session.pairing.rows]), None)
         wanted = self.selected or first
         if wanted is not None:
             self._select(wanted)
@@ -158,55 +152,27 @@ class MainScreen(Screen[None]):
             self._settle(found)
         self.call_later(self._prime)
 
-    def _fill_tree(self) -> None:
-        words = self._words.lower().split()
-        rows = self.session.pairing.rows
-        self._names = [row.name for row in rows if all(word in row.name.lower() for word in words)]
-        self.query_one(LayerTree).fill(self.session, self._names, self._badges)
-
     def _select(self, name: str) -> None:
         """Make a row the subject of every view, and put the tree's cursor on it."""
         self._selected[self._at] = name
-        self.query_one(LayerTree).reveal(name)
+        self._side.reveal(name)
         self._tell_subject()
 
     def _tell_subject(self) -> None:
         name = self.selected
-        if name is not None:
-            pane = self.query_one(MatrixPane)
-            pane.tell(subjects.subject(self.session, name, self._definition), self._log)
+        if name is None:
+            return
+        before = self.session.state(name)
+        self._pane.tell(subject.subject(self.session, name, self._definition), self._log)
+        if self.session.state(name) is not before:
+            self._side.layer_tree.changed([name])
 
     def _tell_totals(self) -> None:
-        session, definition, glyphs = self.session, self._definition, self._look.glyphs
-        totals = session.totals(definition)
-        strongest = None
-        if (found := session.strongest(definition)) is not None:
-            name, j = found
-            summary = session.summary(name)
-            assert summary is not None
-            side = summary.side(definition.side)
-            best = float(side.lower[j]), float(side.upper[j])
-            strongest = Strongest(printable(short_name(name)), j, *best)
-        pairing = session.pairing
-        self.query_one(HeaderLine).tell(
-            HeaderState(
-                printable(pairing.base.label),
-                printable(pairing.tuned.label),
-                (self._at + 1, len(self._sessions)),
-                definition,
-                session.device,
-                totals,
-                self._pace.left(totals.pending),
-            )
-        )
-        text = Text(session_sentence(totals, strongest, definition, glyphs))
-        if session.broken:
-            text = Text(
-                f"Nothing can be computed: {printable(session.broken, 400)}", self._look.tones.warning
-            )
-        for note in pairing.notes:
-            text.append(f"  {printable(note, 400)}", self._look.tones.muted)
-        self.query_one("#findings", Line).show(text)
+        position = (self._at + 1, len(self._sessions))
+        header = telling.header_state(self.session, self._definition, position, self._pace)
+        self.query_one(HeaderLine).tell(header)
+        findings = telling.findings(self.session, self._definition, self._look)
+        self.query_one("#findings", Line).show(findings)
 
     # What the engine says ------------------------------------------------------------------------
 
@@ -221,13 +187,14 @@ class MainScreen(Screen[None]):
 
     def _settle(self, changed: list[str]) -> None:
         """Repaint what changed: rows and the subject now, sums and sentence a little later."""
-        self.query_one(LayerTree).changed(changed)
+        session = self.session
+        self._side.layer_tree.changed(changed)
         if self.selected in changed:
             self._tell_subject()
+        self._computing.difference_update(changed)
+        self._computing.update(name for name in changed if session.state(name) is State.COMPUTING)
         if self._beat is not None:
-            computing = any(self.session.state(name) is State.COMPUTING for name in changed)
-            if computing:
-                self._beat.resume()
+            (self._beat.resume if self._computing else self._beat.pause)()
         if not self._settling:
             self._settling = True
             self.set_timer(SETTLE, self._settled)
@@ -236,8 +203,6 @@ class MainScreen(Screen[None]):
         self._settling = False
         self._tell_totals()
         totals = self.session.totals(self._definition)
-        if not totals.pending and self._beat is not None:
-            self._beat.pause()
         if self._follow_worst and not totals.pending and totals.answered:
             self._follow_worst = False
             worst = self.session.strongest(self._definition)
@@ -247,8 +212,7 @@ class MainScreen(Screen[None]):
     def _tick(self) -> None:
         """One step of the slow mark on the rows that compute."""
         self._badges.phase = 1 - self._badges.phase
-        names = [name for name in self._names if self.session.state(name) is State.COMPUTING]
-        self.query_one(LayerTree).changed(names)
+        self._side.layer_tree.changed(self._computing)
 
     # What the person does ------------------------------------------------------------------------
 
@@ -280,8 +244,7 @@ class MainScreen(Screen[None]):
     def _row_chosen(self, event: LayerTree.Chosen) -> None:
         self._request(event.name)
         if self.has_class("-drawer"):
-            self.remove_class("-drawer")
-            self.query_one(MatrixPane).target.focus()
+            self.action_drawer()
 
     def _request(self, name: str) -> None:
         self.session.request(name)
@@ -294,13 +257,10 @@ class MainScreen(Screen[None]):
         if not found:
             self.notify("No intruders found yet; a analyses all matrices.", markup=False)
             return
-        order = {name: place for place, name in enumerate(row.name for row in self.session.pairing.rows)}
+        order = {row.name: place for place, row in enumerate(self.session.pairing.rows)}
         here = order.get(self.selected or "", -1)
         after = [name for name in found if (order[name] - here) * step > 0]
-        name = (after or found)[0 if step > 0 else -1]
-        if self._words and name not in self._names:
-            self.action_clear_filter()
-        self._select(name)
+        self._select((after or found)[0 if step > 0 else -1])
 
     def action_eps(self, step: int) -> None:
         """Change eps by a step."""
@@ -321,15 +281,14 @@ class MainScreen(Screen[None]):
             return
         self._definition = definition
         self._badges = Badges(self.session, definition, self._look.glyphs)
-        self.query_one(LayerTree).recount(self._badges)
+        self._side.recount(self._badges)
         self._tell_subject()
         self._tell_totals()
 
     def action_scan(self) -> None:
-        """Ask for every matrix; again: take back what has not begun."""
+        """Ask for every matrix; again: take back what is not done."""
         session = self.session
-        waiting = [name for name in session.default_names if session.state(name) in PENDING]
-        if waiting:
+        if any(session.state(name) in PENDING for name in session.default_names):
             session.cancel_all()
         else:
             session.scan()
@@ -337,12 +296,12 @@ class MainScreen(Screen[None]):
 
     def action_view(self, place: int) -> None:
         """Bring a view to the front."""
-        self.query_one(MatrixPane).turn(list(View)[place])
+        self._pane.turn(list(View)[place])
 
     def action_next_view(self) -> None:
         """Bring the next view to the front."""
         views = list(View)
-        self.query_one(MatrixPane).turn(views[(views.index(self.view) + 1) % len(views)])
+        self._pane.turn(views[(views.index(self.view) + 1) % len(views)])
 
     def action_next_tuned(self) -> None:
         """Show the next tuned checkpoint; the matrix stays the same where it has it."""
@@ -350,17 +309,16 @@ class MainScreen(Screen[None]):
         self._at = (self._at + 1) % len(self._sessions)
         if name is not None and any(row.name == name for row in self.session.pairing.rows):
             self._selected[self._at] = name
-        self._badges = Badges(self.session, self._definition, self._look.glyphs)
-        self._fill_tree()
+        self._computing.clear()
         self._open_session()
 
     def action_copy(self) -> None:
         """Copy what the cursor is on."""
-        self._copy(self.query_one(MatrixPane).copied())
+        self._copy(self._pane.copied())
 
     def action_copy_table(self) -> None:
         """Copy the intruder table."""
-        self._copy(self.query_one(MatrixPane).copied_table())
+        self._copy(self._pane.copied_table())
 
     def _copy(self, text: str) -> None:
         if not text:
@@ -369,55 +327,26 @@ class MainScreen(Screen[None]):
         self.app.copy_to_clipboard(text)
         first, *more = text.splitlines()
         rest = f" and {len(more)} more lines" if more else ""
-        self.notify(
-            f"{first}{rest}", title="Sent to the terminal's clipboard (OSC 52)", markup=False, timeout=4
-        )
+        self.notify(f"{first}{rest}", title="Sent to the terminal's clipboard (OSC 52)", markup=False)
 
     def action_drawer(self) -> None:
         """Show or hide the tree; on a narrow screen it takes the pane's place."""
         if self.has_class("-narrow"):
-            self.toggle_class("-drawer")
-            opened = self.has_class("-drawer")
+            opened = self.toggle_class("-drawer").has_class("-drawer")
         else:
-            self.toggle_class("-closed")
-            opened = not self.has_class("-closed")
-        target = self.query_one(LayerTree) if opened else self.query_one(MatrixPane).target
+            opened = not self.toggle_class("-closed").has_class("-closed")
+        target = self._side.layer_tree if opened else self._pane.target
         self.call_after_refresh(target.focus)
 
     def action_filter(self) -> None:
         """Ask for words that names must contain."""
-        if self.has_class("-narrow") and not self.has_class("-drawer"):
-            self.add_class("-drawer")
         self.remove_class("-closed")
-        box = self.query_one("#filter", Input)
-        box.add_class("-open")
-        box.focus()
+        self.set_class(self.has_class("-narrow"), "-drawer")
+        self.call_after_refresh(self._side.ask)
 
-    def action_clear_filter(self) -> None:
+    def action_back(self) -> None:
         """Show all rows again; with no filter, close the drawer."""
-        box = self.query_one("#filter", Input)
-        if box.has_class("-open") or self._words:
-            box.remove_class("-open")
-            box.value = ""
-            self._filter("")
-            self.query_one(LayerTree).focus()
+        if self._side.clear():
+            self._side.layer_tree.focus()
         elif self.has_class("-drawer"):
             self.action_drawer()
-
-    @on(Input.Changed, "#filter")
-    def _filter_changed(self, event: Input.Changed) -> None:
-        self._filter(event.value)
-
-    @on(Input.Submitted, "#filter")
-    def _filter_kept(self, event: Input.Submitted) -> None:
-        if not event.value.strip():
-            event.input.remove_class("-open")
-        self.query_one(LayerTree).focus()
-
-    def _filter(self, words: str) -> None:
-        if words == self._words:
-            return
-        self._words = words
-        self._fill_tree()
-        if self.selected in self._names:
-            self.query_one(LayerTree).reveal(self.selected or "")

@@ -44,6 +44,7 @@ class HeatmapMap(ScrollView, can_focus=True):
     def __init__(self, look: Look) -> None:
         super().__init__(id="map")
         self._look = look
+        look.dress(self)
         self._k = 1
         self._eps = 0.5
         self._similarity: Similarity | None = None

@@ -55,6 +55,7 @@ class UpdateView(VerticalScroll, can_focus=True):
     def __init__(self, look: Look) -> None:
         super().__init__(Static(id="measures"), id="update")
         self._look = look
+        look.dress(self)
         self._subject: Subject | None = None
 
     def tell(self, one: Subject) -> None:

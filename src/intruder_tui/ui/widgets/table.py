@@ -37,6 +37,7 @@ class IntruderTable(DataTable[Text]):
     def __init__(self, look: Look) -> None:
         super().__init__(id="intruders", cursor_type="row", cursor_foreground_priority="renderable")
         self._look = look
+        look.dress(self)
         self._cells = Cells((), ())
         self._subject: Subject | None = None
         self._compact = False

@@ -60,6 +60,7 @@ class LayerTree(Tree[Branch]):
         self.guide_depth = 2
         self.auto_expand = False
         self._look = look
+        look.dress(self)
         self._session: Session | None = None
         self._badges: Badges | None = None
         self._branches: dict[str, Branch] = {}
@@ -84,6 +85,12 @@ class LayerTree(Tree[Branch]):
                 self._open_all(node)
             elif sum(child.row is None for child in top.children) == 1:
                 node.expand()
+
+    @property
+    def row(self) -> str | None:
+        """The row under the cursor; None on a group."""
+        node = self.cursor_node
+        return node.data.row if node is not None and node.data is not None else None
 
     def recount(self, badges: Badges) -> None:
         """Another definition: repaint every badge."""
