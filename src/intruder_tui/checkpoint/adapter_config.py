@@ -149,15 +149,15 @@ def read_adapter_config(path: Path) -> AdapterConfig:
 
 
 def _refuse_other_types(fields: Mapping[str, object], label: str) -> None:
-    kind = fields.get("peft_type")
-    if kind is None:
+    kind = _string(fields.get("peft_type"))
+    if not kind:
         raise CheckpointError(
             f"{label}: no peft_type in it; an MLX adapter, or another tool's: "
             "fuse it into the model and give that"
         )
     if kind == "LORA":
         return
-    name = printable(str(kind), 40)
+    name = printable(kind, 40)
     if kind in _NO_WEIGHTS:
         raise CheckpointError(
             f"{label}: {name} leaves the weight matrices alone; there is nothing to compare"
@@ -172,7 +172,7 @@ def _refuse_variants(fields: Mapping[str, object], label: str) -> None:
         if fields.get(field):
             raise CheckpointError(f"{label}: {name} is not read yet: {_MERGE}")
     init = fields.get("init_lora_weights", True)
-    if isinstance(init, bool) or init is None or init in _HARMLESS_INITS:
+    if isinstance(init, bool) or init is None or (isinstance(init, str) and init in _HARMLESS_INITS):
         return
     for prefix, name in _BASE_CHANGING_INITS.items():
         if isinstance(init, str) and init.startswith(prefix):

@@ -8,6 +8,7 @@ from typing import Any
 
 from intruder_tui.checkpoint.errors import CheckpointError
 from intruder_tui.checkpoint.files import read_up_to, shown
+from intruder_tui.checkpoint.names import printable
 
 LARGEST_DOCUMENT = 32_000_000
 """Bytes: the index of 100,000 tensors takes 12 MB."""
@@ -41,7 +42,7 @@ def parse(data: bytes, label: str) -> Any:
     except RecursionError:
         raise CheckpointError(f"{label}: JSON nested too deeply") from None
     except ValueError as error:  # JSONDecodeError, UnicodeDecodeError, an integer of too many digits
-        raise CheckpointError(f"{label}: not JSON ({str(error).splitlines()[0][:120]})") from None
+        raise CheckpointError(f"{label}: not JSON ({printable(str(error))})") from None
 
 
 def check_bounds(data: bytes, label: str) -> None:

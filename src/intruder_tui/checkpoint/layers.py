@@ -92,7 +92,7 @@ def _role(module: str, leaf: str, shape: tuple[int, ...]) -> Role:
     parent, _, last = module.rpartition(".")
     if leaf in _BUFFERS or leaf.endswith("_cached"):
         return Role.BUFFER
-    if leaf in _QUANTISATION or leaf.startswith("quant_state"):
+    if leaf in _QUANTISATION or last == "quant_state":
         return Role.QUANTISATION
     if leaf == "bias" or leaf.endswith("_bias"):
         # The hub's GPT-2 keeps its causal mask under the name attn.bias.

@@ -107,7 +107,7 @@ def _compiled(text: str, label: str) -> _Key:
         pattern = re.compile(rf"(.*\.)?({text})$")
     except (re.error, RecursionError, OverflowError) as error:
         raise CheckpointError(
-            f"{label}: the key {printable(text, 60)} is no regular expression: {error}"
+            f"{label}: the key {printable(text, 60)} is no regular expression: {printable(str(error))}"
         ) from None
     groups = 1 + operators.count("(")
     # The product of the groups' alternatives is largest when they are spread evenly.

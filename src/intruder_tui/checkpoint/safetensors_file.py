@@ -12,6 +12,7 @@ from safetensors import SafetensorError, safe_open
 from intruder_tui.checkpoint.documents import check_bounds
 from intruder_tui.checkpoint.errors import CheckpointError
 from intruder_tui.checkpoint.files import opened, read_exactly, recognise, shown, stamp_of
+from intruder_tui.checkpoint.names import printable
 from intruder_tui.checkpoint.recipes import FileStamp, StoredTensor
 
 LARGEST_HEADER = 32_000_000
@@ -90,14 +91,12 @@ def _check_unique_names(path: Path, header: bytes) -> None:
     except RecursionError:
         raise CheckpointError(f"{shown(path)}: malformed header: nested too deeply") from None
     except ValueError as error:
-        raise CheckpointError(
-            f"{shown(path)}: malformed header: {str(error).splitlines()[0][:120]}"
-        ) from None
+        raise CheckpointError(f"{shown(path)}: malformed header: {printable(str(error))}") from None
 
 
 def _library_words(error: Exception) -> str:
-    words = " ".join(str(error).split())
+    words = str(error)
     prefix = "Error while deserializing header: "
-    return (
-        f"malformed header: {words.removeprefix(prefix)[:160]}" if words.startswith(prefix) else words[:200]
-    )
+    # It may quote the header, and so a stranger's names.
+    said = printable(words.removeprefix(prefix))
+    return f"malformed header: {said}" if words.startswith(prefix) else said

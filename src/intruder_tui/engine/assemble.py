@@ -79,7 +79,7 @@ def read_tensor(stored: StoredTensor, on_progress: Progress | None = None) -> tu
             tensor, content = _read_blocks(stored, part, on_progress)
     except (OSError, SafetensorError) as error:
         _check_unchanged(stored)
-        raise ReadError(f"{_called(stored)}: {' '.join(str(error).split())[:200]}") from error
+        raise ReadError(f"{_called(stored)}: {printable(str(error))}") from error
     _check_unchanged(stored)
     return tensor, content
 
