@@ -43,11 +43,11 @@ def strongest_of(session: Session, definition: Definition) -> Strongest | None:
 
 def _table(session: Session, definition: Definition) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    table.add_column("matrix", overflow="fold")
-    table.add_column("intruders", justify="right")
+    table.add_column("matrix", no_wrap=True)
+    table.add_column("intruders", justify="right", no_wrap=True)
     table.add_column("ranks j", overflow="fold")
-    table.add_column("lowest best cosine", justify="right")
-    table.add_column("relative update", justify="right")
+    table.add_column("best match", justify="right")
+    table.add_column("update", justify="right")
     for row in session.pairing.rows:
         summary = session.summary(row.name)
         if summary is None:
