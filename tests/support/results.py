@@ -86,7 +86,7 @@ def analyse(
 
 
 def planted(
-    m: int = 64, n: int = 48, strengths: tuple[float, ...] = (1.2, 0.4), seed: int = 0, limit: int = 32
+    m: int = 160, n: int = 128, strengths: tuple[float, ...] = (1.2, 0.4), seed: int = 0, limit: int = 32
 ) -> MatrixResult:
     """A pair into which one foreign direction per strength was planted, as an adapter of that rank."""
     base = base_weight(m, n, seed)

@@ -278,10 +278,17 @@ def legend(mode: ColourMode, eps: float, glyphs: Glyphs = UNICODE, width: int = 
             segments.append(Segment("|" if place == at else sign, tone.text))
     bar = "│" if mode.ramp and glyphs.half else "|"
     gap = "   " if width >= 50 else "  "
-    segments.append(Segment(f" 1{gap}{bar} {glyphs.eps} {eps:.2f}{gap}", tone.muted))
-    corners = glyphs.corners
-    segments.append(Segment(corners[0] + corners[1], tone.accent))
-    segments.append(Segment(" intruder", tone.muted))
+    parts = [
+        [Segment(" 1", tone.muted)],
+        [Segment(f"{gap}{bar} {glyphs.eps} {eps:.2f}", tone.muted)],
+        [
+            Segment(gap + glyphs.corners[0] + glyphs.corners[1], tone.accent),
+            Segment(" intruder", tone.muted),
+        ],
+    ]
+    for part in parts:
+        if Segment.get_line_length([*segments, *part]) <= width:
+            segments += part
     return _merged(segments)
 
 

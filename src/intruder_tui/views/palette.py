@@ -168,8 +168,7 @@ def tones(mode: ColourMode) -> Tones:
     """The styles of a colour mode; without colours weight and dimness carry them."""
     bold, plain = Style(bold=True), Style()
     if mode is ColourMode.NONE:
-        active = Style(bold=True, underline=True)
-        return Tones(bold, Style(reverse=True), active, Style(dim=True), bold, bold, plain)
+        return Tones(bold, Style(reverse=True), bold, Style(dim=True), bold, bold, plain)
     if mode is ColourMode.FEW:
         cursor = Style(color="cyan", bold=True)
         muted = Style(color="bright_black")

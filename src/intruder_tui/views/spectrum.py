@@ -77,7 +77,7 @@ class Spectrum:
             float(max(values.min(), values.max() / SPAN)),
         )
         canvas = self._draw(axes, curves)
-        labels = axes.labels(self.glyphs)
+        labels = axes.labels()
         upright = "│" if self.glyphs.half else "|"
         for line, cells in enumerate(canvas):
             yield Segment(f"{labels.get(line, ''):>{MARGIN - 2}} {upright}", tone.muted)
@@ -148,17 +148,13 @@ class _Axes:
             return 0
         return round(math.log(rank + 1) / math.log(self.count) * (self.width - 1))
 
-    def labels(self, glyphs: Glyphs) -> dict[int, str]:
+    def labels(self) -> dict[int, str]:
         """Labels of the upright axis by line: the ends, and the powers of ten between them."""
+        powers = range(math.ceil(math.log10(self.smallest)), math.floor(math.log10(self.largest)) + 1)
         labels: dict[int, str] = {}
-        for power in range(math.ceil(math.log10(self.smallest)), math.floor(math.log10(self.largest)) + 1):
-            line = self.line(10.0**power)
-            if line is not None:
-                labels[line] = numbers.three_digits(10.0**power) if -3 < power < 4 else f"1e{power}"
-        for value in (self.largest, self.smallest):
+        for value in (self.largest, self.smallest, *(10.0**power for power in powers)):
             line = self.line(value)
-            assert line is not None
-            if not any(abs(line - other) < 2 for other in labels):
+            if line is not None and not any(abs(line - other) < 2 for other in labels):
                 labels[line] = numbers.three_digits(value)
         return labels
 

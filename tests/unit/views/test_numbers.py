@@ -1,0 +1,104 @@
+"""Numbers as text: rounding never tightens a bound, a verdict is never contradicted."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from intruder_tui.views import numbers
+from intruder_tui.views.glyphs import ASCII
+
+UNIT = st.floats(0, 1)
+
+
+@given(UNIT, UNIT)
+def test_a_shown_bound_holds_the_true_interval(a: float, b: float) -> None:
+    low, high = sorted((a, b))
+    assume(low != high)
+    text = numbers.cosine(low, high)
+    if text.startswith("≤"):
+        assert float(text[2:]) >= high - 1e-8
+    else:
+        shown_low, shown_high = (float(part) for part in text.split("–"))
+        assert shown_low <= low + 1e-8
+        assert shown_high >= high - 1e-8
+
+
+@given(UNIT, UNIT)
+def test_a_value_stands_on_its_own_side_of_eps(value: float, eps: float) -> None:
+    eps = round(eps, 2)
+    assume(abs(value - eps) > 1e-6)
+    shown = float(numbers.cosine(value, value, eps=eps))
+    assert (shown < eps) == (value < eps)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "text"),
+    [
+        (0.3142, 0.3142, "0.31"),
+        (0.0, 0.3101, "≤ 0.32"),
+        (0.471, 0.519, "0.47–0.52"),
+        (0.2, 1.0, "0.20–1.00"),
+    ],
+)
+def test_cosines(low: float, high: float, text: str) -> None:
+    assert numbers.cosine(low, high) == text
+
+
+def test_a_value_just_below_eps_gets_another_decimal() -> None:
+    assert numbers.cosine(0.4996, 0.4996, eps=0.5) == "0.4996"
+    assert numbers.cosine(0.4996, 0.4996) == "0.50"
+
+
+def test_cosines_in_ascii() -> None:
+    assert numbers.cosine(0.0, 0.31, glyphs=ASCII) == "<= 0.31"
+    assert numbers.cosine(0.47, 0.52, glyphs=ASCII) == "0.47-0.52"
+
+
+@given(st.floats(1e-9, 1e9))
+def test_three_digits_are_three_digits(value: float) -> None:
+    text = numbers.three_digits(value)
+    assert float(text) == pytest.approx(value, rel=5.1e-3)
+    mantissa = text.split("e")[0].replace(".", "").lstrip("0")
+    assert len(mantissa) >= 3
+
+
+@given(st.lists(st.floats(1e-6, 1e6), min_size=1, max_size=8))
+def test_points_of_a_column_stand_in_a_line(values: list[float]) -> None:
+    shared = numbers.exponent(values)
+    texts = numbers.column(values, shared)
+    widest = max(len(text) for text in texts)
+    ends = {len(t.rjust(widest)) - t.rjust(widest).index(".") for t in texts if "." in t and "e" not in t}
+    assert len(ends) <= 1
+
+
+def test_one_exponent_for_a_column() -> None:
+    assert numbers.exponent([0.0041, 0.0002]) == -3
+    assert numbers.column([0.0041, 0.0002], -3) == ["4.10 ", "0.200"]
+    assert numbers.power(-3) == "×10⁻³"
+    assert numbers.power(-3, ASCII) == "x1e-3"
+    assert numbers.exponent([14.2, 0.5]) == 0
+    assert numbers.power(0) == ""
+    assert numbers.exponent([]) == numbers.exponent([0.0]) == 0
+    assert numbers.exponent([math.inf, 2.0]) == 0
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [(0.0, "0 %"), (0.78, "78 %"), (0.013, "1.3 %"), (0.0014, "0.14 %"), (0.00001, "< 0.01 %")],
+)
+def test_percent(share: float, text: str) -> None:
+    assert numbers.percent(share) == text
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(41, "0:41"), (725, "12:05"), (3723, "1:02:03"), (-1, "0:00")])
+def test_duration(seconds: float, text: str) -> None:
+    assert numbers.duration(seconds) == text
+
+
+def test_plurals() -> None:
+    assert numbers.plural(1, "matrix", "matrices") == "1 matrix"
+    assert numbers.plural(2, "intruder") == "2 intruders"

@@ -1,0 +1,89 @@
+"""The ramps: monotone, honest about 256 colours, silent about what is not known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.color import Color, ColorType
+
+from intruder_tui.views.palette import ColourMode, oklab, ramp, resolve, tones, xterm_colours
+
+RAMPS = [ColourMode.TRUECOLOR, ColourMode.MANY]
+
+
+@pytest.mark.parametrize("mode", RAMPS)
+def test_lightness_rises_with_every_level(mode: ColourMode) -> None:
+    assert (np.diff(ramp(mode).lightness) > 0).all()
+
+
+@pytest.mark.parametrize("mode", RAMPS)
+@given(st.lists(st.floats(0, 1, width=32), min_size=2, max_size=20))
+def test_a_larger_cosine_is_never_darker(mode: ColourMode, values: list[float]) -> None:
+    levels = ramp(mode).levels(np.array(sorted(values), np.float32))
+    assert (np.diff(levels) >= 0).all()
+    assert levels.min() >= 0
+    assert levels.max() < len(ramp(mode).colours)
+
+
+def test_the_ends_of_the_scale_are_the_ends_of_the_ramp() -> None:
+    for mode in RAMPS:
+        assert list(ramp(mode).levels(np.array([0.0, 1.0]))) == [0, len(ramp(mode).colours) - 1]
+
+
+def test_256_colours_are_sent_by_number_and_none_of_the_themeable_sixteen() -> None:
+    colours = ramp(ColourMode.MANY).colours
+    assert len(set(colours)) == len(colours) >= 12
+    for colour in colours:
+        assert colour.type is ColorType.EIGHT_BIT
+        assert colour.number is not None
+        assert colour.number >= 16
+
+
+def test_unknown_values_have_no_level() -> None:
+    assert list(ramp(ColourMode.TRUECOLOR).levels(np.array([np.nan, 0.5], np.float32))) == [-1, 16]
+
+
+def test_oklab_agrees_with_its_published_reference_values() -> None:
+    white, black, red = oklab(np.array([[1.0, 1, 1], [0, 0, 0], [1, 0, 0]]))
+    np.testing.assert_allclose(white, [1, 0, 0], atol=1e-6)
+    np.testing.assert_allclose(black, [0, 0, 0], atol=1e-9)
+    np.testing.assert_allclose(red, [0.62796, 0.22486, 0.12585], atol=1e-4)
+
+
+def test_our_xterm_table_is_the_one_rich_draws_with() -> None:
+    ours = np.round(xterm_colours() * 255).astype(int)
+    for number in (16, 17, 52, 196, 209, 231, 232, 243, 255):
+        assert tuple(ours[number - 16]) == tuple(Color.from_ansi(number).get_truecolor())
+
+
+@pytest.mark.parametrize(
+    ("mode", "system", "no_color", "expected"),
+    [
+        ("auto", "truecolor", False, "truecolor"),
+        ("auto", "256", False, "256"),
+        ("auto", "standard", False, "16"),
+        ("auto", None, False, "none"),
+        ("auto", "truecolor", True, "none"),
+        ("256", "truecolor", True, "256"),
+    ],
+)
+def test_auto_takes_what_the_terminal_has(mode: str, system: str, no_color: bool, expected: str) -> None:
+    assert resolve(ColourMode(mode), system, no_color=no_color) == expected
+
+
+def test_few_colours_have_no_ramp() -> None:
+    with pytest.raises(ValueError, match="no colour ramp with 16 colours"):
+        ramp(ColourMode.FEW)
+
+
+def test_without_colours_no_style_has_a_colour() -> None:
+    for style in vars_of(ColourMode.NONE):
+        assert style.color is None
+        assert style.bgcolor is None
+
+
+def vars_of(mode: ColourMode) -> list:  # type: ignore[type-arg]
+    tone = tones(mode)
+    return [getattr(tone, name) for name in tone.__slots__]

@@ -1,0 +1,102 @@
+"""The findings in words."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from tests.support.results import bounded, clean, planted, unchanged
+
+from intruder_tui.definition import Definition, Side
+from intruder_tui.engine.session import Totals
+from intruder_tui.views.glyphs import ASCII
+from intruder_tui.views.sentence import Strongest, inferences, matrix_sentence, remarks, session_sentence
+
+PAPER = Definition()
+
+
+def totals(**given: int) -> Totals:
+    zero = {"intruders": 0, "carriers": 0, "undecided": 0, "answered": 0, "failed": 0, "pending": 0}
+    return Totals(**{**zero, "matrices": 224, **given})
+
+
+@pytest.mark.parametrize(
+    ("sums", "text"),
+    [
+        (totals(matrices=0), "No weight matrix is present on both sides."),
+        (totals(), "224 matrices, none analysed yet"),
+        (totals(answered=3), "No intruder dimension in the top 10 of 3 matrices analysed so far"),
+        (totals(answered=224), "No intruder dimension in the top 10 of 224 matrices"),
+        (
+            totals(answered=112, intruders=3, carriers=2),
+            "3 intruder dimensions in 2 of 112 matrices analysed so far",
+        ),
+        (
+            totals(answered=224, intruders=1, carriers=1, undecided=2, failed=4),
+            "1 intruder dimension in 1 of 224 matrices; 2 undecided; 4 failed",
+        ),
+    ],
+)
+def test_a_whole_checkpoint_in_a_line(sums: Totals, text: str) -> None:
+    assert session_sentence(sums, None, PAPER) == text
+
+
+def test_the_strongest_is_named() -> None:
+    strongest = Strongest("layers.3 q_proj", 0, 0.083, 0.083)
+    text = session_sentence(totals(answered=224, intruders=1, carriers=1), strongest, PAPER)
+    assert text.endswith("; strongest: layers.3 q_proj, σ rank 0, best match 0.08")
+    bound = replace(strongest, lower=0.0, upper=0.31)
+    ascii_text = session_sentence(totals(answered=1, intruders=1, carriers=1), bound, PAPER, ASCII)
+    assert ascii_text.endswith("sigma rank 0, best match <= 0.31")
+    assert ascii_text.isascii()
+
+
+def test_intruders_are_listed_with_their_best() -> None:
+    assert (
+        matrix_sentence(planted(96, 96, (1.2, 0.3)), PAPER)
+        == "0 and 6 match no base vector (best 0.46, 0.38; U side, ε 0.50)."
+    )
+
+
+def test_many_intruders_are_counted() -> None:
+    text = matrix_sentence(planted(96, 96, (1.2, 1.1, 1.0, 0.9, 0.8, 0.7)), PAPER)
+    assert " and 2 more match no base vector (best " in text
+
+
+def test_a_clean_matrix_names_its_weakest_match() -> None:
+    text = matrix_sentence(clean(), replace(PAPER, side=Side.RIGHT))
+    assert text.startswith("All top 10 match a base vector; weakest ")
+    assert "V side" in text
+
+
+def test_bounds_that_straddle_eps_are_undecided() -> None:
+    result = bounded(planted(96, 96, (1.2, 0.3)))
+    upper = float(result.left.upper[0])
+    text = matrix_sentence(result, replace(PAPER, eps=upper - 0.01))
+    assert "undecided: ε lies within the bounds" in text
+
+
+def test_fewer_vectors_than_k_are_said_so() -> None:
+    assert "12 of k = 40 are known" in matrix_sentence(planted(limit=12), replace(PAPER, k=40))
+
+
+def test_unchanged_is_said_in_words() -> None:
+    assert matrix_sentence(unchanged(), PAPER) == "Unchanged: the tuned weight equals the base weight."
+    assert remarks(unchanged(), PAPER) == []
+
+
+def test_remarks_hold_the_floor_the_size_and_the_notes() -> None:
+    result = replace(planted(64, 48), notes=("Shapes were voted.",))
+    text = " ".join(remarks(result, PAPER))
+    assert "of W0 in norm" in text
+    assert "random direction" in text
+    assert "do not span the output space" in text
+    assert "Shapes were voted." in text
+    assert "span" not in " ".join(remarks(result, replace(PAPER, side=Side.RIGHT)))
+
+
+def test_inferences_are_marked_and_sourced() -> None:
+    assert inferences(0) == []
+    (one,) = inferences(2)
+    assert str(one).startswith("Inference: ")
+    assert "arXiv 2410.21228" in str(one)
