@@ -25,9 +25,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from intruder_tui.checkpoint.recipes import StoredTensor, describe, tensors
-from intruder_tui.engine.jobs import Job
+from intruder_tui.engine.jobs import Depth, Job
 from intruder_tui.records import ReadArray, RecordError, from_record, summary_from_record, to_record
-from intruder_tui.results import MatrixResult, Summary
+from intruder_tui.results import MatrixResult, Summary, Tier
 
 ALGORITHM = 1
 """Raised whenever the same input would give another result: older entries are then never found."""
@@ -107,9 +107,12 @@ class Cache:
     # Results
 
     def find(self, job: Job) -> str | None:
-        """The key of a job's result if it is here; no weight is read."""
-        key = self.key(job)
-        return key if key is not None and self._result_path(key).is_file() else None
+        """The key of a job's result if it is here; an exact result answers a verdict. No weight is read."""
+        for asked in dict.fromkeys((job.exactly, job)):
+            key = self.key(asked)
+            if key is not None and self._result_path(key).is_file():
+                return key
+        return None
 
     def load(self, key: str) -> MatrixResult | None:
         """The result under a key; None when it is missing or damaged."""
@@ -120,12 +123,14 @@ class Cache:
         return self._read(key, summary_from_record)
 
     def store(self, job: Job, result: MatrixResult) -> str:
-        """Keep a job's result; returns its key.
+        """Keep a job's result; returns its key. One that holds values is kept as the exact job's.
 
         Raises:
             KeyError: a tensor's content hash was never noted.
             OSError: the disk refused.
         """
+        if result.tier is not Tier.CERTIFICATE:
+            job = job.exactly
         key = self.key(job)
         if key is None:
             raise KeyError(f"{job.name}: content hashes unknown")
@@ -234,9 +239,11 @@ def _abandoned(temporary: Path) -> bool:
 
 
 def _inputs(job: Job, content: Callable[[StoredTensor], str]) -> dict[str, Any]:
+    decides = {"k": job.k, "eps": job.eps} if job.depth is Depth.VERDICT else {}
     return {
         "algorithm": ALGORITHM,
         "depth": job.depth,
+        **decides,
         "base": describe(job.pair.base, content),
         "tuned": describe(job.pair.tuned, content),
     }

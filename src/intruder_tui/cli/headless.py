@@ -12,7 +12,7 @@ import typer
 
 from intruder_tui.cli.options import fail
 from intruder_tui.engine.protocol import Event
-from intruder_tui.engine.session import PENDING, Session
+from intruder_tui.engine.session import Session
 
 if TYPE_CHECKING:
     from intruder_tui.cache import Cache
@@ -58,7 +58,7 @@ def answer(session: Session, engine: ProcessEngine, name: str) -> None:
     """Compute one row and wait for it."""
     session.request(name)
     pump = Pump(engine, [session])
-    while session.state(name) in PENDING:
+    while session.waiting(name):
         pump.wait()
 
 
@@ -70,25 +70,29 @@ def answer_all(sessions: list[Session], engine: ProcessEngine) -> None:
     """
     for session in sessions:
         session.scan()
-    total = sum(_waiting(session) for session in sessions)
+    waiting = {
+        (index, name)
+        for index, session in enumerate(sessions)
+        for name in session.default_names
+        if session.waiting(name)
+    }
+    total = len(waiting)
     if not total:
         return
     pump = Pump(engine, sessions)
-    with _progress(total) as advance:
-        done = 0
-        while done < total:
+    with _progress(total) as show:
+        while waiting:
             for session, name in pump.wait():
-                if session.state(name) not in PENDING:
-                    done += 1
-                    advance()
-
-
-def _waiting(session: Session) -> int:
-    return sum(session.state(name) in PENDING for name in session.default_names)
+                entry = (sessions.index(session), name)
+                if session.waiting(name):
+                    waiting.add(entry)  # bounds came and did not decide: values are on their way
+                else:
+                    waiting.discard(entry)
+            show(total - len(waiting))
 
 
 @contextlib.contextmanager
-def _progress(total: int) -> Iterator[Callable[[], None]]:
+def _progress(total: int) -> Iterator[Callable[[int], None]]:
     """A bar with the time left on a terminal; a line every ten seconds elsewhere."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -100,20 +104,18 @@ def _progress(total: int) -> Iterator[Callable[[], None]]:
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("matrices, left"), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("", total=total)
-        yield lambda: progress.advance(task)
+        yield lambda done: progress.update(task, completed=done)
 
 
-def _line_printer(total: int) -> Callable[[], None]:
+def _line_printer(total: int) -> Callable[[int], None]:
     started = printed = time.monotonic()
-    done = 0
 
-    def advance() -> None:
-        nonlocal done, printed
-        done += 1
+    def show(done: int) -> None:
+        nonlocal printed
         now = time.monotonic()
-        if now - printed > _SECONDS_BETWEEN_LINES:
+        if done and now - printed > _SECONDS_BETWEEN_LINES:
             printed = now
             left = (now - started) / done * (total - done)
             typer.echo(f"{done} of {total} matrices, about {left:.0f} s left", err=True)
 
-    return advance
+    return show

@@ -114,7 +114,7 @@ def run_interface(
     with engine_for(cache, device) as engine:
         from intruder_tui.ui import UiOptions, run
 
-        sessions = [Session(pairing, engine, cache) for pairing in pairings]
+        sessions = [Session(pairing, engine, cache, definition) for pairing in pairings]
         options = UiOptions(
             definition=definition,
             output=output,

@@ -45,6 +45,9 @@ def scan(
     k: K = 10,
     eps: Eps = 0.5,
     side: SideOption = "U",
+    exact: Annotated[
+        bool, typer.Option("--exact", help="Values for every vector, not only certified verdicts.")
+    ] = False,
     device: Device = "auto",
     cache_dir: CacheDir = None,
     cache_budget: CacheBudget = None,
@@ -57,11 +60,9 @@ def scan(
     if json_to == "-" and csv_to == "-":
         fail("--json - and --csv - both want stdout; give one of them a file")
     pairings = pairings_of(base, tuned)
-    raise typer.Exit(
-        run_scan(
-            pairings, definition, cache_of(cache_dir, cache_budget), device, json_to=json_to, csv_to=csv_to
-        )
-    )
+    cache = cache_of(cache_dir, cache_budget)
+    code = run_scan(pairings, definition, cache, device, exact=exact, json_to=json_to, csv_to=csv_to)
+    raise typer.Exit(code)
 
 
 def run_scan(
@@ -70,17 +71,20 @@ def run_scan(
     cache: Cache,
     device: str,
     *,
+    exact: bool = False,
     json_to: str | None = None,
     csv_to: str | None = None,
 ) -> int:
     """Scan, then write what was asked for; the exit code."""
     from intruder_tui.checkpoint.pairs import RowKind
     from intruder_tui.cli.headless import INTERRUPTED, answer_all, engine_for
+    from intruder_tui.engine.jobs import Depth
     from intruder_tui.engine.session import Session, State
     from intruder_tui.export.scan import scan_csv, scan_document
 
     with engine_for(cache, device) as engine:
-        sessions = [Session(pairing, engine, cache) for pairing in pairings]
+        depth = Depth.EXACT if exact else Depth.VERDICT
+        sessions = [Session(pairing, engine, cache, definition, depth) for pairing in pairings]
         try:
             answer_all(sessions, engine)
         except KeyboardInterrupt:

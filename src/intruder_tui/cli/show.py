@@ -51,11 +51,12 @@ def show(
     name = find_matrix(pairing, matrix)
     from intruder_tui.checkpoint.names import printable
     from intruder_tui.cli.headless import answer, engine_for
+    from intruder_tui.engine.jobs import Depth
     from intruder_tui.engine.session import Session, State
 
     cache = cache_of(cache_dir, cache_budget)
     with engine_for(cache, device) as engine:
-        session = Session(pairing, engine, cache)
+        session = Session(pairing, engine, cache, definition, Depth.EXACT)
         answer(session, engine, name)
     if session.state(name) is State.FAILED:
         typer.echo(f"intruder-tui: {printable(name)}: {session.reason(name)}", err=True)

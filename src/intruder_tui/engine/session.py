@@ -14,7 +14,7 @@ from intruder_tui.checkpoint.pairs import Pairing, Row, RowKind
 from intruder_tui.definition import Definition
 from intruder_tui.engine.jobs import Depth, Job
 from intruder_tui.engine.protocol import Broken, Dropped, Engine, Event, Failed, Finished, Ready, Stage
-from intruder_tui.results import MatrixResult, Summary
+from intruder_tui.results import MatrixResult, Summary, Tier
 
 
 class State(StrEnum):
@@ -60,7 +60,14 @@ class Session:
     Names are row names of the pairing; an unknown one raises KeyError.
     """
 
-    def __init__(self, pairing: Pairing, engine: Engine, cache: Cache, depth: Depth = Depth.EXACT) -> None:
+    def __init__(
+        self,
+        pairing: Pairing,
+        engine: Engine,
+        cache: Cache,
+        definition: Definition | None = None,
+        depth: Depth = Depth.VERDICT,
+    ) -> None:
         self.pairing = pairing
         self.device = ""
         """The worker's device once it is ready."""
@@ -68,7 +75,9 @@ class Session:
         """Why no job can run at all; empty while the engine works."""
         self._engine = engine
         self._cache = cache
+        self._definition = definition if definition is not None else Definition()
         self._depth = depth
+        self._refining: set[str] = set()
         self._rows = {row.name: row for row in pairing.rows}
         self._default = [pair.name for pair in pairing.pairs]
         self._states: dict[str, State] = {}
@@ -130,6 +139,25 @@ class Session:
         self._loaded = (key, result)
         return result
 
+    @property
+    def definition(self) -> Definition:
+        """What verdicts have to decide. Setting it asks for the exact rows of those it leaves undecided."""
+        return self._definition
+
+    @definition.setter
+    def definition(self, definition: Definition) -> None:
+        self._definition = definition
+        for name in self._summaries:
+            self._refine_if_undecided(name)
+
+    def refining(self, name: str) -> bool:
+        """Whether bounds are known and the values behind them are on their way."""
+        return name in self._refining
+
+    def waiting(self, name: str) -> bool:
+        """Whether anything has been asked for this row and has not come."""
+        return self._states[name] in PENDING or name in self._refining
+
     def count(self, name: str, definition: Definition) -> int | None:
         """Certain intruders of a row; None while there is no answer."""
         if self._states[name] is State.UNCHANGED:
@@ -143,7 +171,7 @@ class Session:
         for name in self._default:
             state = self._states[name]
             failed += state is State.FAILED
-            pending += state in PENDING
+            pending += self.waiting(name)
             count = self.count(name, definition)
             if count is None:
                 continue
@@ -204,6 +232,20 @@ class Session:
             return
         self._engine.submit(self._job(name), urgent=urgent)
 
+    def refine(self, name: str, *, urgent: bool = True) -> None:
+        """Ask for the values behind a row's bounds; rows without bounds are left alone."""
+        summary = self._summaries.get(name)
+        if summary is None or summary.tier is not Tier.CERTIFICATE or self.broken:
+            return
+        if name in self._refining and not urgent:
+            return
+        exact = self._job(name).exactly
+        key = self._cache.find(exact)
+        if key is not None and self._take(name, key):
+            return
+        self._refining.add(name)
+        self._engine.submit(exact, urgent=urgent)
+
     def scan(self) -> None:
         """Ask for every default matrix that has no answer yet; failed ones are tried again."""
         for name in self._default:
@@ -213,6 +255,8 @@ class Session:
         """Take a queued or running row back."""
         if self._states[name] in PENDING:
             self._engine.cancel(self._job(name))
+        if name in self._refining:
+            self._engine.cancel(self._job(name).exactly)
 
     def cancel_all(self) -> None:
         """Take back everything that is queued or running."""
@@ -227,20 +271,25 @@ class Session:
                 return []
             case Broken(reason):
                 self.broken = reason
-                pending = [name for name, state in self._states.items() if state in PENDING]
+                pending = [name for name in self._states if self.waiting(name)]
                 for name in pending:
                     self._fail(name, reason)
                 return pending
             case Stage(job, stage) if self._owns(job):
-                self._states[job.name] = State.COMPUTING
+                if job.name not in self._refining:
+                    self._states[job.name] = State.COMPUTING
                 self._stages[job.name] = stage
             case Finished(job, key, _) if self._owns(job):
                 if not self._take(job.name, key):
                     self._fail(job.name, "its result vanished from the cache; select it again")
+                self._refine_if_undecided(job.name)
             case Failed(job, reason) if self._owns(job):
                 self._fail(job.name, reason)
             case Dropped(job) if self._owns(job):
-                self._forget(job.name)
+                if job.name in self._refining:
+                    self._settle(job.name)
+                else:
+                    self._forget(job.name)
             case _:
                 return []
         return [event.job.name]
@@ -251,6 +300,21 @@ class Session:
         pair = self._rows[name].pair
         return pair is not None and not pair.untouched
 
+    def _refine_if_undecided(self, name: str) -> None:
+        """Bounds that no longer decide are not guessed from: their values are computed."""
+        summary = self._summaries.get(name)
+        if summary is None or summary.tier is not Tier.CERTIFICATE:
+            return
+        known = len(summary.side(self._definition.side).lower)
+        beyond = known < min(self._definition.k, *self._rows[name].shape)
+        if beyond or summary.undecided(self._definition):
+            self.refine(name, urgent=False)
+
+    def _settle(self, name: str) -> None:
+        """Nothing is under way for this row any more."""
+        self._refining.discard(name)
+        self._stages.pop(name, None)
+
     def _owns(self, job: Job) -> bool:
         row = self._rows.get(job.name)
         return row is not None and row.pair == job.pair
@@ -258,7 +322,9 @@ class Session:
     def _job(self, name: str) -> Job:
         pair = self._rows[name].pair
         assert pair is not None, name
-        return Job(pair, self._depth)
+        if self._depth is Depth.EXACT:
+            return Job(pair)
+        return Job.verdict(pair, self._definition.k, self._definition.eps)
 
     def _recall(self, name: str) -> bool:
         key = self._cache.find(self._job(name))
@@ -268,6 +334,8 @@ class Session:
         summary = self._cache.summary(key)
         if summary is None:
             return False
+        if summary.tier is not Tier.CERTIFICATE:
+            self._settle(name)
         self._stages.pop(name, None)
         self._keys[name] = key
         self._summaries[name] = summary
@@ -275,12 +343,14 @@ class Session:
         return True
 
     def _fail(self, name: str, reason: str) -> None:
-        self._stages.pop(name, None)
-        self._states[name] = State.FAILED
+        refined = name in self._refining
+        self._settle(name)
         self._reasons[name] = reason
+        if not refined:  # the bounds of a row whose exact values failed still hold
+            self._states[name] = State.FAILED
 
     def _forget(self, name: str) -> None:
-        self._stages.pop(name, None)
+        self._settle(name)
         self._keys.pop(name, None)
         self._summaries.pop(name, None)
         self._states[name] = _state_at_rest(self._rows[name])

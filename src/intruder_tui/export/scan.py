@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -130,6 +131,11 @@ def _no_numbers(adapter_rank: int | None, relative_norm: float | None) -> dict[s
     }
 
 
+def _finite(value: float) -> float | None:
+    """JSON knows no infinity: the relative update of a base of zeros has no value."""
+    return value if math.isfinite(value) else None
+
+
 def _numbers(result: MatrixResult, definition: Definition, adapter_rank: int | None) -> dict[str, Any]:
     similarity = result.side(definition.side)
     examined = range(min(definition.k, len(similarity.lower)))
@@ -145,7 +151,7 @@ def _numbers(result: MatrixResult, definition: Definition, adapter_rank: int | N
         "device": result.device,
         "notes": list(result.notes),
         "update": {
-            "relative_norm": result.update.relative_norm,
+            "relative_norm": _finite(result.update.relative_norm),
             "effective_rank": result.update.effective_rank,
             "stable_rank": result.update.stable_rank,
             "adapter_rank": adapter_rank,

@@ -96,7 +96,7 @@ def test_scan_writes_files_and_a_second_run_needs_no_worker(
     assert len(rows) == sum(len(tuned["matrices"]) for tuned in scanned["tuned"])
     worst = next(row for row in rows if row["name"] == Q and "lora" in row["tuned"])
     assert worst["count"] == "3"
-    assert "intruder dimensions in 5 matrices, all 28 matrices analysed" in done.stdout
+    assert "7 intruder dimensions in 5 of 28 matrices" in done.stdout
 
 
 def test_other_definitions_come_from_the_same_results(
@@ -224,7 +224,7 @@ def test_list_says_what_pairs_and_why_not(demo_pair: DemoPaths, cache: Path) -> 
 def test_the_demo_without_a_terminal_prints_the_table(tmp_path: Path) -> None:
     done = intruder_tui("demo", cache=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "intruder dimensions in 5 matrices, all 28 matrices analysed" in done.stdout
+    assert "7 intruder dimensions in 5 of 28 matrices" in done.stdout
     written = intruder_tui("demo", "--write", tmp_path / "pair", cache=tmp_path)
     assert written.returncode == 0
     assert (tmp_path / "pair" / "lora-r8" / "adapter_config.json").is_file()

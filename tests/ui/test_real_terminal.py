@@ -1,0 +1,113 @@
+"""The real program in a real pseudo-terminal: it starts, answers, and leaves the terminal as it was."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+from tests.support.terminal import Terminal
+
+from intruder_tui.demo import DemoPaths
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Path:
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def terminals() -> Iterator[list[Terminal]]:
+    """Terminals to close, whatever happens."""
+    opened: list[Terminal] = []
+    yield opened
+    for terminal in opened:
+        terminal.close()
+
+
+@pytest.mark.parametrize(
+    ("columns", "lines", "environment", "options"),
+    [
+        (80, 24, {"TERM": "xterm-256color"}, []),
+        (60, 20, {"TERM": "screen"}, []),
+        (80, 24, {"TERM": "xterm-256color", "NO_COLOR": "1"}, []),
+        (80, 24, {"TERM": "xterm"}, ["--ascii", "--no-mouse", "--color", "16"]),
+    ],
+)
+def test_the_demo_opens_finds_and_quits(
+    columns: int,
+    lines: int,
+    environment: dict[str, str],
+    options: list[str],
+    cache: Path,
+    terminals: list[Terminal],
+) -> None:
+    terminal = Terminal("demo", *options, cache=cache, columns=columns, lines=lines, **environment)
+    terminals.append(terminal)
+    terminal.until("lora-r8")
+    terminal.until("7 intruder dimensions in 5")  # the demo scans by itself
+    if "--ascii" in options:
+        assert terminal.text().isascii()
+    if "--no-mouse" in options:
+        assert b"\x1b[?1000h" not in terminal.written
+    terminal.send("q")
+    assert terminal.wait() == 0
+    assert terminal.restored
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_leaves_the_terminal_sane(
+    number: signal.Signals, demo_pair: DemoPaths, cache: Path, terminals: list[Terminal]
+) -> None:
+    terminal = Terminal(demo_pair.base, demo_pair.lora, cache=cache)
+    terminals.append(terminal)
+    terminal.until("lora-r8")
+    terminal.signal(number)
+    terminal.wait()
+    assert terminal.restored
+
+
+def test_q_ends_at_once_in_the_middle_of_a_factorisation(
+    tmp_path: Path, cache: Path, terminals: list[Terminal]
+) -> None:
+    rng = np.random.default_rng(0)
+    base = rng.standard_normal((3000, 3000), dtype=np.float32)
+    for name, array in (("base", base), ("tuned", base + rng.standard_normal(base.shape, dtype=np.float32))):
+        save_file({"layers.0.up_proj.weight": array}, tmp_path / f"{name}.safetensors")
+    terminal = Terminal(tmp_path / "base.safetensors", tmp_path / "tuned.safetensors", cache=cache)
+    terminals.append(terminal)
+    terminal.until("up_proj")
+    terminal.send("\r")
+    terminal.until("factoris")
+    started = time.monotonic()
+    terminal.send("q")
+    assert terminal.wait() == 0
+    assert time.monotonic() - started < 5  # the factorisation takes far longer
+    assert terminal.restored
+
+
+def test_an_idle_screen_writes_nothing(demo_pair: DemoPaths, cache: Path, terminals: list[Terminal]) -> None:
+    terminal = Terminal(demo_pair.base, demo_pair.lora, cache=cache)
+    terminals.append(terminal)
+    terminal.until("lora-r8")
+    terminal.send("a")
+    terminal.until("7 intruder dimensions")
+    terminal.read(2.0)
+    assert terminal.read(2.0) == 0
+
+
+def test_a_storm_of_sizes_is_survived(demo_pair: DemoPaths, cache: Path, terminals: list[Terminal]) -> None:
+    terminal = Terminal(demo_pair.base, demo_pair.lora, cache=cache)
+    terminals.append(terminal)
+    terminal.until("lora-r8")
+    for columns, lines in [(200, 60), (10, 5), (60, 20), (1, 1), (120, 34), (33, 9), (80, 24)] * 3:
+        terminal.resize(columns, lines)
+        terminal.read(0.05)
+    terminal.until("lora-r8")
+    terminal.send("q")
+    assert terminal.wait() == 0
+    assert terminal.restored
