@@ -119,8 +119,8 @@ def _role_by_axes(module: str, leaf: str, last: str, shape: tuple[int, ...]) -> 
 
 
 _REASONS = {
-    Role.EMBEDDING: "embedding: by default only linear layers are analysed, as in the paper",
-    Role.HEAD: "output head: by default only the layers inside the model are analysed, as in the paper",
+    Role.EMBEDDING: "embedding: only linear layers by default, as in the paper",
+    Role.HEAD: "output head: only the layers inside the model by default, as in the paper",
     Role.NORM: "norm: not a matrix ({shape})",
     Role.BIAS: "bias: not a matrix ({shape})",
     Role.BUFFER: "buffer: not a trained weight ({shape})",

@@ -18,6 +18,9 @@ from intruder_tui.checkpoint.recipes import FileStamp, StoredTensor
 LARGEST_HEADER = 32_000_000
 """Bytes; the library itself would take 100 MB, and 750 MB of memory for it."""
 
+_METADATA = "__metadata__"
+_OFFSETS = "data_offsets"
+
 
 @dataclass(frozen=True, slots=True)
 class Header:
@@ -37,7 +40,7 @@ def read_header(path: Path) -> Header:
     """
     with opened(path) as (descriptor, stamp):
         try:
-            _check_header(path, descriptor, stamp)
+            _check_unique_names(path, _header_bytes(path, descriptor, stamp))
         except OSError as error:
             raise CheckpointError(f"{shown(path)}: {error.strerror or error}") from None
     try:
@@ -59,7 +62,29 @@ def read_header(path: Path) -> Header:
     return Header(path, tensors, metadata)
 
 
-def _check_header(path: Path, descriptor: int, stamp: FileStamp) -> None:
+def byte_ranges(path: Path) -> dict[str, tuple[int, int]]:
+    """Where each tensor's bytes begin and end in a file whose header `read_header` has accepted.
+
+    The library does not tell, and its own slices read the whole tensor each time.
+
+    Raises:
+        CheckpointError: the file can't be read, or its header is not what was accepted.
+    """
+    with opened(path) as (descriptor, stamp):
+        try:
+            header = _header_bytes(path, descriptor, stamp)
+        except OSError as error:
+            raise CheckpointError(f"{shown(path)}: {error.strerror or error}") from None
+    start = 8 + len(header)
+    try:
+        entries = {name: entry for name, entry in json.loads(header).items() if name != _METADATA}
+        ranges = {name: tuple(start + int(at) for at in entry[_OFFSETS]) for name, entry in entries.items()}
+        return {name: (begin, end) for name, (begin, end) in ranges.items()}
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        raise CheckpointError(f"{shown(path)}: malformed header") from None
+
+
+def _header_bytes(path: Path, descriptor: int, stamp: FileStamp) -> bytes:
     head = read_exactly(descriptor, 64, 0)
     foreign = recognise(head)
     if foreign:
@@ -76,7 +101,7 @@ def _check_header(path: Path, descriptor: int, stamp: FileStamp) -> None:
         raise CheckpointError(f"{shown(path)}: a header of {length} bytes; at most {LARGEST_HEADER} are read")
     header = read_exactly(descriptor, length, 8)
     check_bounds(header, shown(path))
-    _check_unique_names(path, header)
+    return header
 
 
 def _check_unique_names(path: Path, header: bytes) -> None:

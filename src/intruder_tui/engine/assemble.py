@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import math
+import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
+from io import FileIO
 from pathlib import Path
-from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 
-from intruder_tui.checkpoint.files import shown, stamp_of
+from intruder_tui.checkpoint.errors import CheckpointError
+from intruder_tui.checkpoint.files import opened, shown, stamp_of
 from intruder_tui.checkpoint.names import printable, shape_text
-from intruder_tui.checkpoint.recipes import Adapted, Recipe, Stored, StoredTensor
+from intruder_tui.checkpoint.recipes import Adapted, FileStamp, Recipe, Stored, StoredTensor
+from intruder_tui.checkpoint.safetensors_file import byte_ranges
 
 BLOCK_BYTES = 16 * 2**20
 """What is read at once: between two blocks a reader can be stopped, and progress is told."""
@@ -68,46 +73,54 @@ def read_tensor(stored: StoredTensor, on_progress: Progress | None = None) -> tu
     Raises:
         ReadError: not a floating-point dtype, unreadable, or the file changed since its header was read.
     """
-    if stored.dtype not in _DTYPES:
-        raise ReadError(f"{_called(stored)}: {stored.dtype} is not a plain floating-point dtype")
-    _check_unchanged(stored)
+    if stored.dtype not in _DTYPES or sys.byteorder != "little":
+        raise ReadError(f"{_called(stored)}: {stored.dtype} is not a plain floating-point dtype here")
     try:
-        with safe_open(stored.path, framework="pt", backend="pread") as file:
-            part = file.get_slice(stored.name)
-            if part.get_dtype() != stored.dtype or tuple(part.get_shape()) != stored.shape:
-                raise ReadError(f"{_called(stored)}: changed since it was opened")
-            tensor, content = _read_blocks(stored, part, on_progress)
-    except (OSError, SafetensorError) as error:
-        _check_unchanged(stored)
-        raise ReadError(f"{_called(stored)}: {printable(str(error))}") from error
-    _check_unchanged(stored)
+        with opened(Path(stored.path)) as (descriptor, stamp):
+            _check_stamp(stored, stamp)
+            tensor, content = _read_blocks(stored, descriptor, _first_byte(stored), on_progress)
+        # Of the path: the descriptor would go on giving a file that has been replaced.
+        _check_stamp(stored, stamp_of(Path(stored.path).stat()))
+    except CheckpointError as error:
+        raise ReadError(f"{printable(stored.name)}: {error}") from error
+    except OSError as error:
+        raise ReadError(f"{_called(stored)}: {(error.strerror or str(error)).lower()}") from error
     return tensor, content
 
 
-def _read_blocks(stored: StoredTensor, part: Any, on_progress: Progress | None) -> tuple[torch.Tensor, str]:
+def _first_byte(stored: StoredTensor) -> int:
+    begin, end = _ranges(stored.path, stored.stamp).get(stored.name, (0, -1))
+    size = math.prod(stored.shape) * _DTYPES[stored.dtype].itemsize
+    if end - begin != size or end > stored.stamp.size:
+        raise ReadError(f"{_called(stored)}: its bytes are not where its header said; start again")
+    return begin
+
+
+@lru_cache(maxsize=32)
+def _ranges(path: str, stamp: FileStamp) -> dict[str, tuple[int, int]]:
+    """Byte ranges of a file as it is under that stamp."""
+    return byte_ranges(Path(path))
+
+
+def _read_blocks(
+    stored: StoredTensor, descriptor: int, offset: int, on_progress: Progress | None
+) -> tuple[torch.Tensor, str]:
     digest = hashlib.sha256(f"{stored.dtype} {shape_text(stored.shape)}\n".encode())
     tensor = torch.empty(stored.shape, dtype=_DTYPES[stored.dtype])
-    total = tensor.numel() * tensor.element_size()
-    if total == 0:
-        return tensor, digest.hexdigest()
-    if not stored.shape:
-        tensor.copy_(part[...])
-        digest.update(_bytes(tensor))
-        return tensor, digest.hexdigest()
-    rows = stored.shape[0]
-    step = max(1, BLOCK_BYTES * rows // total)
-    for start in range(0, rows, step):
-        stop = min(start + step, rows)
-        # The first axis is the slowest: a range of it is one contiguous piece of the file and of the tensor.
-        tensor[start:stop] = part[start:stop]
-        digest.update(_bytes(tensor[start:stop]))
-        if on_progress is not None:
-            on_progress(total // rows * stop, total)
+    buffer: memoryview = tensor.reshape(-1).view(torch.uint8).numpy().data
+    done = 0
+    # Hashing one block while the next is read: both let go of the interpreter.
+    with FileIO(descriptor, closefd=False) as file, ThreadPoolExecutor(1) as hashing:
+        file.seek(offset)
+        while done < len(buffer):
+            read = file.readinto(buffer[done : done + BLOCK_BYTES])
+            if not read:
+                raise ReadError(f"{_called(stored)}: the file changed while it was read: it ends early")
+            hashing.submit(digest.update, buffer[done : done + read])
+            done += read
+            if on_progress is not None:
+                on_progress(done, len(buffer))
     return tensor, digest.hexdigest()
-
-
-def _bytes(contiguous: torch.Tensor) -> memoryview:
-    return contiguous.reshape(-1).view(torch.uint8).numpy().data
 
 
 def _oriented(weight: torch.Tensor, transposed: bool, device: torch.device) -> torch.Tensor:
@@ -115,12 +128,8 @@ def _oriented(weight: torch.Tensor, transposed: bool, device: torch.device) -> t
     return weight.t().contiguous() if transposed else weight
 
 
-def _check_unchanged(stored: StoredTensor) -> None:
-    try:
-        status = Path(stored.path).stat()
-    except OSError as error:
-        raise ReadError(f"{_called(stored)}: {(error.strerror or str(error)).lower()}") from error
-    if stamp_of(status) != stored.stamp:
+def _check_stamp(stored: StoredTensor, stamp: FileStamp) -> None:
+    if stamp != stored.stamp:
         raise ReadError(
             f"{_called(stored)}: the file changed since it was opened; start again to read the new one"
         )

@@ -138,5 +138,5 @@ def test_integers_are_never_read_as_weights(tmp_path: Path) -> None:
 
 def test_a_stored_tensor_that_lies_about_its_shape_is_an_error(tmp_path: Path) -> None:
     stored = saved(tmp_path / "x.safetensors", w=torch.ones(3, 3))["w"]
-    with pytest.raises(ReadError, match="changed since it was opened"):
-        read_tensor(dataclasses.replace(stored, shape=(9, 1)))
+    with pytest.raises(ReadError, match="not where its header said"):
+        read_tensor(dataclasses.replace(stored, shape=(9, 9)))
