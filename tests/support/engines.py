@@ -15,6 +15,7 @@ class SilentEngine:
 
     def __init__(self) -> None:
         self.submitted: list[tuple[str, bool]] = []
+        self.jobs: list[Job] = []
         self.cancelled: list[str] = []
         self.closed = False
         self._listener: Listener | None = None
@@ -24,6 +25,7 @@ class SilentEngine:
 
     def submit(self, job: Job, *, urgent: bool = False) -> None:
         self.submitted.append((job.name, urgent))
+        self.jobs.append(job)
 
     def cancel(self, job: Job) -> None:
         self.cancelled.append(job.name)

@@ -43,7 +43,7 @@ def base_weight(rng: np.random.Generator, out: int, inp: int) -> Matrix:
     right, _ = np.linalg.qr(rng.standard_normal((inp, q)))
     rank = np.arange(q)
     sigma = 1.1 * (1 - 0.85 * rank / q) + 0.9 * np.exp(-rank / 4)
-    return ((left * sigma) @ right.T).astype(np.float32)
+    return np.asarray((left * sigma) @ right.T, np.float32)
 
 
 def full_update(rng: np.random.Generator, base: Matrix) -> Matrix:

@@ -122,7 +122,7 @@ def _write_model(directory: Path, tensors: dict[str, weights.Matrix]) -> None:
 def _write_adapter(directory: Path, tensors: dict[str, weights.Matrix]) -> None:
     directory.mkdir()
     save_file(tensors, directory / "adapter_model.safetensors", metadata={"format": "pt"})
-    config = {
+    config: dict[str, Any] = {
         "peft_type": "LORA",
         "task_type": "CAUSAL_LM",
         "base_model_name_or_path": None,

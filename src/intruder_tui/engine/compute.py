@@ -34,9 +34,8 @@ def run_job(job: Job, cache: Cache, device: torch.device, on_stage: Callable[[st
     if known is not None:
         return known
     assert isinstance(base, torch.Tensor)
-    if isinstance(tuned, LoraFactors):
-        tuned = LowRank(tuned.a, tuned.b, tuned.scaling)
-    comparison = compare_exact(base, tuned, on_stage=on_stage)
+    other = LowRank(tuned.a, tuned.b, tuned.scaling) if isinstance(tuned, LoraFactors) else tuned
+    comparison = compare_exact(base, other, on_stage=on_stage)
     result = to_result(comparison, (base.shape[0], base.shape[1]), job.pair.adapter_rank, device_name(device))
     on_stage("storing")
     return cache.store(job, result)

@@ -21,7 +21,8 @@ class InlineEngine:
 
     def start(self, listener: Listener) -> None:
         """Load torch and say so."""
-        from intruder_tui.engine.worker import choose_device, device_name
+        from intruder_tui.engine.compute import device_name
+        from intruder_tui.engine.worker import choose_device
 
         self._listener = listener
         listener(Ready(device_name(choose_device(self._device))))

@@ -11,7 +11,8 @@ import os
 import queue
 import signal
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import Connection, wait
@@ -20,7 +21,7 @@ from pathlib import Path
 
 from intruder_tui.cache import Cache
 from intruder_tui.engine import child
-from intruder_tui.engine.jobs import Job
+from intruder_tui.engine.jobs import Depth, Job
 from intruder_tui.engine.protocol import (
     Broken,
     Dropped,
@@ -34,6 +35,8 @@ from intruder_tui.engine.protocol import (
 from intruder_tui.engine.queue import JobQueue
 
 _LOGS_KEPT = 10
+_WORTH_INTERRUPTING = 2.0
+"""Seconds a job has to have run: a new worker takes about as long to load torch."""
 _GOODBYE = 2.0
 """Seconds to wait for the supervisor to end; it is a daemon, so an exit never hangs on it."""
 
@@ -62,6 +65,8 @@ class ProcessEngine:
         self._wake_read, self._wake_write = os.pipe()
         self._queue = JobQueue()
         self._current: Job | None = None
+        self._handed_out = 0.0
+        self._device_named = ""
         self._broken = ""
         self._listener: Listener = lambda event: None
         self._thread: threading.Thread | None = None
@@ -129,8 +134,6 @@ class ProcessEngine:
             if worker is not None:
                 sources += [worker.connection, worker.process.sentinel]
             ready = wait(sources)
-            if self._closing:
-                return
             if self._wake_read in ready:
                 os.read(self._wake_read, 4096)
                 with contextlib.suppress(queue.Empty):
@@ -140,7 +143,7 @@ class ProcessEngine:
                 self._listen(worker, ready)
             self._hand_out()
 
-    def _listen(self, worker: _Worker, ready: list[object]) -> None:
+    def _listen(self, worker: _Worker, ready: Sequence[object]) -> None:
         """Take the worker's messages in, and its death after its last message."""
         alive = True
         try:
@@ -155,8 +158,9 @@ class ProcessEngine:
 
     def _on_event(self, worker: _Worker, event: Event) -> None:
         match event:
-            case Ready():
+            case Ready(device):
                 worker.ready = True
+                self._device_named = device
             case Finished() | Failed():
                 self._current = None
             case Broken(reason):
@@ -173,6 +177,19 @@ class ProcessEngine:
             self._listener(Failed(job, self._broken))
             return
         self._queue.put(job, urgent=urgent)
+        if urgent:
+            self._make_way(job)
+
+    def _make_way(self, job: Job) -> None:
+        """A person who waits for a verdict does not wait for another matrix's long factorisation on a CPU."""
+        running = self._current
+        if running is None or running.depth is not Depth.EXACT or job.depth is not Depth.VERDICT:
+            return
+        if self._device_named != "cpu" or time.monotonic() - self._handed_out < _WORTH_INTERRUPTING:
+            return
+        self._current = None
+        self._end_worker()
+        self._queue.put(running, urgent=False)
 
     def _on_cancel(self, job: Job) -> None:
         if self._queue.remove(job):
@@ -199,7 +216,7 @@ class ProcessEngine:
         self._listener(Broken(reason))
 
     def _hand_out(self) -> None:
-        if self._current is not None or self._broken or not len(self._queue):
+        if self._closing or self._current is not None or self._broken or not len(self._queue):
             return
         if self._worker is None:
             self._worker = self._spawn()
@@ -209,6 +226,7 @@ class ProcessEngine:
         if job is None:
             return
         self._current = job
+        self._handed_out = time.monotonic()
         with contextlib.suppress(OSError):  # a worker that died just now is noticed by its sentinel
             self._worker.connection.send(job)
 

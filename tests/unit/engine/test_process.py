@@ -112,6 +112,20 @@ def test_cancelling_the_running_job_frees_the_worker(
     assert events[-1].job == wanted
 
 
+def test_a_verdict_does_not_wait_for_another_matrix_s_long_factorisation(
+    running: Running, slow_job: Job, demo_pair: DemoPaths
+) -> None:
+    running.engine.submit(slow_job)
+    running.until(lambda event: isinstance(event, Stage) and event.stage != "reading")
+    time.sleep(2.2)
+    wanted = Job.verdict(jobs(demo_pair)[0].pair, 10, 0.5)
+    running.engine.submit(wanted, urgent=True)
+    first = running.until(lambda event: isinstance(event, Finished | Failed))[-1]
+    assert isinstance(first, Finished)
+    assert first.job == wanted
+    running.until(lambda event: isinstance(event, Stage) and event.job == slow_job)  # it begins again
+
+
 def test_closing_in_the_middle_of_a_job_is_prompt(cache: Cache, slow_job: Job) -> None:
     made = Running(cache)
     made.engine.submit(slow_job)
