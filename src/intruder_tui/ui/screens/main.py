@@ -216,6 +216,16 @@ class MainScreen(Screen[None]):
 
     # What the person does ------------------------------------------------------------------------
 
+    def on_resize(self, event: events.Resize) -> None:
+        """Keys never go to what a narrow screen has hidden."""
+        self.call_after_refresh(self._refocus)
+
+    def _refocus(self) -> None:
+        focused = self.focused
+        if focused is None or not all(node.display for node in focused.ancestors_with_self if node is not self.app):
+            target = self._side.layer_tree if self._side.display else self._pane.target
+            target.focus(scroll_visible=False)
+
     def on_key(self, event: events.Key) -> None:
         """Whoever presses a key decides what is selected from then on."""
         self._follow_worst = False
@@ -229,9 +239,13 @@ class MainScreen(Screen[None]):
         if event.name != self.selected:
             self._selected[self._at] = event.name
             self._tell_subject()
+        self._stop_resting()
+        self._resting = self.set_timer(REST, self._rested)
+
+    def _stop_resting(self) -> None:
         if self._resting is not None:
             self._resting.stop()
-        self._resting = self.set_timer(REST, self._rested)
+            self._resting = None
 
     def _rested(self) -> None:
         name = self.selected
@@ -242,6 +256,7 @@ class MainScreen(Screen[None]):
 
     @on(LayerTree.Chosen)
     def _row_chosen(self, event: LayerTree.Chosen) -> None:
+        self._stop_resting()
         self._request(event.name)
         if self.has_class("-drawer"):
             self.action_drawer()

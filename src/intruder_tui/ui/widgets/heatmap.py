@@ -99,8 +99,8 @@ class HeatmapMap(ScrollView, can_focus=True):
         self._painter = self._paint(cells, room)
         self._cursor = (min(self._cursor[0], k - 1), min(self._cursor[1], k - 1))
         self.virtual_size = Size(GUTTER + self._painter.width, HEAD + self._painter.lines + 1)
-        self._scroll_to_cursor()
         self.refresh()
+        self.call_after_refresh(self._scroll_to_cursor)
 
     def _halves(self) -> bool:
         return self._look.mode.ramp and bool(self._look.glyphs.half)

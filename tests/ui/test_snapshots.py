@@ -1,0 +1,64 @@
+"""The main views as pictures, at the sizes that matter; `pytest tests/ui --snapshot-update` draws them anew."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from tests.support.apps import TRUECOLOR
+from tests.support.engines import SilentEngine
+from tests.support.llama import llama_session
+
+from intruder_tui.ui import IntruderApp, UiOptions
+from intruder_tui.ui.screens import main
+
+
+def app(options: UiOptions = TRUECOLOR) -> IntruderApp:
+    engine = SilentEngine()
+    return IntruderApp([llama_session(engine, ready=True)], engine, options)
+
+
+SIZES = [(60, 20), (80, 24), (120, 34), (200, 60)]
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+def test_heatmap(snap_compare: Any, size: tuple[int, int]) -> None:
+    assert snap_compare(app(), terminal_size=size, press=["n", "tab", "right", "down"])
+
+
+@pytest.mark.parametrize("size", SIZES[:3], ids=lambda size: f"{size[0]}x{size[1]}")
+def test_intruders(snap_compare: Any, size: tuple[int, int]) -> None:
+    assert snap_compare(app(), terminal_size=size, press=["n", "2"])
+
+
+def test_spectrum(snap_compare: Any) -> None:
+    assert snap_compare(app(), terminal_size=(80, 24), press=["n", "3"])
+
+
+def test_update(snap_compare: Any) -> None:
+    assert snap_compare(app(), terminal_size=(80, 24), press=["n", "4"])
+
+
+def test_refused(snap_compare: Any) -> None:
+    assert snap_compare(app(), terminal_size=(80, 24), press=["slash", *"2.mlp.up", "enter", "G"])
+
+
+def test_help(snap_compare: Any) -> None:
+    assert snap_compare(app(), terminal_size=(80, 24), press=["n", "question_mark"])
+
+
+def test_drawer(snap_compare: Any) -> None:
+    assert snap_compare(app(), terminal_size=(60, 20), press=["n", "b"])
+
+
+def test_ascii_without_colour(snap_compare: Any) -> None:
+    options = replace(TRUECOLOR, ascii=True, colour="none")
+    assert snap_compare(app(options), terminal_size=(80, 24), press=["n", "tab"])
+
+
+def test_nothing_analysed(snap_compare: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(main, "REST", 60)
+    engine = SilentEngine()
+    idle = IntruderApp([llama_session(engine)], engine, TRUECOLOR)
+    assert snap_compare(idle, terminal_size=(80, 24), press=["j", "k"])
