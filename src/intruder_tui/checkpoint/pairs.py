@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from intruder_tui.checkpoint.recipes import Adapted, Recipe
+from intruder_tui.checkpoint.recipes import Recipe, adapter_rank
 
 
 class RowKind(StrEnum):
@@ -50,7 +50,7 @@ class MatrixPair:
     @property
     def adapter_rank(self) -> int | None:
         """r of the adapter, None for a full checkpoint."""
-        return self.tuned.update.rank if isinstance(self.tuned, Adapted) else None
+        return adapter_rank(self.tuned)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,9 @@ fused parameter, another adapter kind) means adding a dataclass here and its exe
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
 
@@ -24,14 +25,15 @@ class FileStamp:
 
 @dataclass(frozen=True, slots=True)
 class StoredTensor:
-    """Where one tensor's bytes are.
+    """Where one tensor's bytes are, or those of a contiguous part of it.
 
     Attributes:
         path: the file, absolute.
         name: the tensor's name inside that file.
         dtype: as safetensors writes it: "BF16", "F32".
-        shape: as stored.
+        shape: as stored; of a part, the part's own.
         stamp: the file when its header was read.
+        start: elements of the tensor before a part of it; None for the whole tensor.
     """
 
     path: str
@@ -39,6 +41,18 @@ class StoredTensor:
     dtype: str
     shape: tuple[int, ...]
     stamp: FileStamp
+    start: int | None = None
+
+    def part(self, start: int, shape: tuple[int, ...]) -> StoredTensor:
+        """The `shape`d part that begins `start` elements into this tensor, in row-major order.
+
+        One expert of a stack, some rows of a fused weight, a convolution seen as a matrix: only its bytes
+        are read. Raises ValueError when it does not lie inside.
+        """
+        size, whole = math.prod(shape), math.prod(self.shape)
+        if start < 0 or min(shape, default=0) < 0 or start + size > whole:
+            raise ValueError(f"{start} + {size} elements of {whole}")
+        return replace(self, shape=shape, start=(self.start or 0) + start)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,28 +64,180 @@ class Stored:
 
 
 @dataclass(frozen=True, slots=True)
+class Expert:
+    """One expert's share of the factor B of a stack (PEFT's `target_parameters`).
+
+    B [out, r * count] holds all experts', as [out, r, count]. `rows` is the part [start, stop) of the
+    update's rows that belongs to the weight (a gate or an up projection inside a fused pair); None for all.
+    """
+
+    index: int
+    count: int
+    rows: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class LoraUpdate:
-    """dW = scaling * B A, with A [r, in] and B [out, r]; dW is [out, in] whatever the host stores."""
+    """dW = scaling * B A, with A [r, in] and B [out, r]; dW is [out, in] whatever the host stores.
+
+    Attributes:
+        a, b: the factors; a convolution's have further axes, which count as inputs.
+        scaling: alpha / r, or alpha / sqrt(r) under rank stabilisation.
+        flipped: dW = scaling * (B A)^T instead, as of an embedding.
+        expert: its share of B, which holds a stack's; taken before flipping, its `rows` after.
+    """
 
     a: StoredTensor
     b: StoredTensor
     scaling: float
+    flipped: bool = False
+    expert: Expert | None = None
 
     @property
     def rank(self) -> int:
         """The adapter rank r."""
         return self.a.shape[0]
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(out, in) of dW."""
+        rows, columns = self.b.shape[0], math.prod(self.a.shape[1:])
+        if self.flipped:
+            rows, columns = columns, rows
+        if self.expert and self.expert.rows:
+            rows = self.expert.rows[1] - self.expert.rows[0]
+        return rows, columns
+
 
 @dataclass(frozen=True, slots=True)
 class Adapted:
-    """W1 = W0 + dW, never merged in the storage dtype."""
+    """W1 = W0 + dW, never merged in the storage dtype. `base` may be the adapter's own copy of the weight."""
 
-    base: Stored
+    base: Recipe
     update: LoraUpdate
 
 
-Recipe = Stored | Adapted
+@dataclass(frozen=True, slots=True)
+class Dora:
+    """W1 = magnitude * V / norm(V), V = W0 + dW, norm and magnitude per row, or per column (DoRA, 2402.09353).
+
+    PEFT takes columns of an embedding [vocabulary, features], rows of everything else.
+    """
+
+    base: Recipe
+    update: LoraUpdate
+    magnitude: StoredTensor
+    per_column: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reinitialised:
+    """W1 = W0 - dW_init + dW: the adapter began from a part of the base and left the rest frozen.
+
+    `init` is "pissa" (arXiv 2404.02948): dW_init = the r leading terms of W0's singular value decomposition;
+    or "olora" (arXiv 2406.01775): dW_init = scaling * Q_r R_r of W0's QR decomposition.
+    """
+
+    base: Recipe
+    update: LoraUpdate
+    init: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReplacedRows:
+    """W1 is W0 with the rows at `indices` replaced by those of `rows` (trainable tokens)."""
+
+    base: Recipe
+    rows: StoredTensor
+    indices: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Scaled:
+    """W = factor * q * s: float8 or int8 values with one scale per block of them.
+
+    Attributes:
+        values: q [out, in], F8_* or I8.
+        scale: s, ceil(out / block[0]) x ceil(in / block[1]) elements in row-major order, or U8 exponents of
+            2 biased by 127; None for 1.
+        block: (rows, columns) of W that share a scale: a tile, a row, or all of W.
+        factor: a constant of the scheme (1/127 in bitsandbytes' int8).
+    """
+
+    values: StoredTensor
+    scale: StoredTensor | None
+    block: tuple[int, int]
+    factor: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class NestedScales:
+    """bitsandbytes' double quantisation: scale = codebook[absmax code] * absmax + offset, per block of scales."""
+
+    absmax: StoredTensor
+    codebook: StoredTensor
+    block: int
+    offset: float
+
+
+@dataclass(frozen=True, slots=True)
+class FourBit:
+    """bitsandbytes nf4 and fp4: W = codebook[code] * absmax, one absmax per block of consecutive elements.
+
+    Attributes:
+        values: U8, two codes a byte, the first in the high half.
+        absmax: per block: F32, or U8 codes of `nested`.
+        codebook: [16] F32.
+        shape: (out, in) of W.
+        block: elements of W that share an absmax.
+        nested: how the absmax are quantised themselves; None when they are not.
+    """
+
+    values: StoredTensor
+    absmax: StoredTensor
+    codebook: StoredTensor
+    shape: tuple[int, int]
+    block: int
+    nested: NestedScales | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MxFp4:
+    """OCP microscaling FP4: blocks [out, groups, 16] U8, two codes a byte, the first in the low half; scales
+    [out, groups] U8, exponents of 2 biased by 127. W is [out, groups * 32]."""
+
+    blocks: StoredTensor
+    scales: StoredTensor
+
+
+@dataclass(frozen=True, slots=True)
+class PackedIntegers:
+    """compressed-tensors' pack-quantized: signed integers in I32 words, the lowest bits first.
+
+    Attributes:
+        packed: [out, ceil(in * bits / 32)] I32; each value is stored plus 2^(bits - 1).
+        scale: ceil(out / block[0]) x ceil(in / block[1]) elements.
+        shape: (out, in) of W.
+        bits: 4 or 8.
+        block: (rows, columns) of W that share a scale.
+    """
+
+    packed: StoredTensor
+    scale: StoredTensor
+    shape: tuple[int, int]
+    bits: int
+    block: tuple[int, int]
+
+
+Dequantised = Scaled | FourBit | MxFp4 | PackedIntegers
+"""Weights that are computed from packed values; float32."""
+
+Recipe = Stored | Adapted | Dora | Reinitialised | ReplacedRows | Dequantised
+
+
+def adapter_rank(recipe: Recipe) -> int | None:
+    """r of the LoRA factors in a recipe; None where there are none."""
+    return recipe.update.rank if isinstance(recipe, Adapted | Dora | Reinitialised) else None
 
 
 def tensors(recipe: Recipe) -> Iterator[StoredTensor]:

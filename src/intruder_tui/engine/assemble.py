@@ -7,7 +7,6 @@ import math
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import lru_cache
 from io import FileIO
 from pathlib import Path
@@ -17,8 +16,18 @@ import torch
 from intruder_tui.checkpoint.errors import CheckpointError
 from intruder_tui.checkpoint.files import opened, shown, stamp_of
 from intruder_tui.checkpoint.names import printable, shape_text
-from intruder_tui.checkpoint.recipes import Adapted, FileStamp, Recipe, Stored, StoredTensor
+from intruder_tui.checkpoint.recipes import (
+    Adapted,
+    Dora,
+    FileStamp,
+    Recipe,
+    Reinitialised,
+    ReplacedRows,
+    Stored,
+    StoredTensor,
+)
 from intruder_tui.checkpoint.safetensors_file import byte_ranges
+from intruder_tui.engine.adapters import AdapterRecipe, Against, LoraFactors, execute
 
 BLOCK_BYTES = 16 * 2**20
 """What is read at once: between two blocks a reader can be stopped, and progress is told."""
@@ -35,36 +44,50 @@ class ReadError(Exception):
     """A tensor can't be read, or its file is no longer the one that was opened; one line."""
 
 
-@dataclass(frozen=True, slots=True)
-class LoraFactors:
-    """dW = scaling * b @ a, with a [r, in] and b [out, r] in their stored dtypes; never multiplied out."""
-
-    a: torch.Tensor
-    b: torch.Tensor
-    scaling: float
-
-
 def assemble(
-    recipe: Recipe, device: torch.device, on_progress: Progress | None = None
+    recipe: Recipe,
+    device: torch.device,
+    on_progress: Progress | None = None,
+    against: Against | None = None,
 ) -> tuple[torch.Tensor | LoraFactors, Hashes]:
     """Execute a recipe.
 
-    `Stored` gives W [out, in] in its stored dtype, contiguous, on the device. `Adapted` gives the factors of
-    dW alone: its base is the pair's base, which the caller has already, and the sum is never formed here.
+    `Stored` gives W [out, in] in its stored dtype, contiguous, on the device. An adapter's recipe gives the
+    factors of W1 - W0 where these are all there is, and W1 in float32 or wider elsewhere; W0 is the pair's
+    base in `against`, the recipe's own base without it. A base that is in memory already is not read again.
 
     Raises:
-        ReadError: see `read_tensor`.
+        ReadError: see `read_tensor`; or what an adapter did to this weight can't be known.
     """
     match recipe:
         case Stored():
             weight, content = read_tensor(recipe.tensor, on_progress)
             return _oriented(weight, recipe.transposed, device), {recipe.tensor: content}
-        case Adapted():
-            update = recipe.update
-            a, content_a = read_tensor(update.a, on_progress)
-            b, content_b = read_tensor(update.b, on_progress)
-            factors = LoraFactors(a.to(device), b.to(device), update.scaling)
-            return factors, {update.a: content_a, update.b: content_b}
+        case Adapted() | Dora() | Reinitialised() | ReplacedRows():
+            return _adapted(recipe, device, on_progress, against)
+
+
+def _adapted(
+    recipe: AdapterRecipe, device: torch.device, on_progress: Progress | None, against: Against | None
+) -> tuple[torch.Tensor | LoraFactors, Hashes]:
+    hashes: Hashes = {}
+
+    def read(stored: StoredTensor) -> torch.Tensor:
+        tensor, hashes[stored] = read_tensor(stored, on_progress)
+        return tensor
+
+    def base() -> torch.Tensor:
+        if against is not None and against.recipe == recipe.base:
+            return against.weight
+        weight, contents = assemble(recipe.base, device, on_progress)
+        assert isinstance(weight, torch.Tensor)
+        hashes.update(contents)
+        return weight
+
+    try:
+        return execute(recipe, read, base, device, against), hashes
+    except CheckpointError as error:
+        raise ReadError(str(error)) from error
 
 
 def read_tensor(stored: StoredTensor, on_progress: Progress | None = None) -> tuple[torch.Tensor, str]:

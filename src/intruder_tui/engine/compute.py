@@ -8,7 +8,8 @@ import numpy as np
 import torch
 
 from intruder_tui.cache import Cache
-from intruder_tui.engine.assemble import LoraFactors, assemble
+from intruder_tui.engine.adapters import Against, LoraFactors
+from intruder_tui.engine.assemble import assemble
 from intruder_tui.engine.jobs import Job
 from intruder_tui.results import MatrixResult, Similarity, Tier, Update
 from intruder_tui.spectral import Comparison, LowRank, Matches, compare_exact
@@ -27,13 +28,13 @@ def run_job(job: Job, cache: Cache, device: torch.device, on_stage: Callable[[st
         return known
     on_stage("reading")
     base, base_hashes = assemble(job.pair.base, device)
-    tuned, tuned_hashes = assemble(job.pair.tuned, device)
+    assert isinstance(base, torch.Tensor)
+    tuned, tuned_hashes = assemble(job.pair.tuned, device, against=Against(job.pair.base, base))
     for tensor, content in {**base_hashes, **tuned_hashes}.items():
         cache.remember(tensor, content)
     known = cache.find(job)
     if known is not None:
         return known
-    assert isinstance(base, torch.Tensor)
     other = LowRank(tuned.a, tuned.b, tuned.scaling) if isinstance(tuned, LoraFactors) else tuned
     comparison = compare_exact(base, other, on_stage=on_stage)
     result = to_result(comparison, (base.shape[0], base.shape[1]), job.pair.adapter_rank, device_name(device))

@@ -13,7 +13,8 @@ from tests.support.writers import make_gpt2, make_llama, make_mixtral
 
 from intruder_tui.checkpoint import CheckpointError, MatrixPair, Pairing, RowKind, open_pairing
 from intruder_tui.checkpoint.recipes import Adapted
-from intruder_tui.engine.assemble import LoraFactors, assemble
+from intruder_tui.engine.adapters import LoraFactors
+from intruder_tui.engine.assemble import assemble
 
 CPU = torch.device("cpu")
 

@@ -13,7 +13,8 @@ from safetensors.torch import save_file
 from intruder_tui.checkpoint.recipes import Adapted, LoraUpdate, Stored, StoredTensor
 from intruder_tui.checkpoint.safetensors_file import read_header
 from intruder_tui.engine import assemble as module
-from intruder_tui.engine.assemble import LoraFactors, ReadError, assemble, read_tensor
+from intruder_tui.engine.adapters import LoraFactors
+from intruder_tui.engine.assemble import ReadError, assemble, read_tensor
 
 CPU = torch.device("cpu")
 
