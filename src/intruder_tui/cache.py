@@ -229,7 +229,7 @@ class Cache:
 
 def _stamp_digest(tensor: StoredTensor) -> str:
     # The path is left out: a moved or hard-linked file keeps its device, inode and times.
-    return _digest([asdict(tensor.stamp), tensor.name, tensor.dtype, tensor.shape])
+    return _digest([asdict(tensor.stamp), tensor.name, tensor.dtype, tensor.shape, tensor.start])
 
 
 def _abandoned(temporary: Path) -> bool:
