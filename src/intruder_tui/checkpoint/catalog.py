@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from intruder_tui.checkpoint.errors import CheckpointError
 from intruder_tui.checkpoint.files import shown
+from intruder_tui.checkpoint.headers import Header
 from intruder_tui.checkpoint.locate import Located, read_optional
 from intruder_tui.checkpoint.names import printable
 from intruder_tui.checkpoint.recipes import StoredTensor
-from intruder_tui.checkpoint.safetensors_file import Header, read_header
+from intruder_tui.checkpoint.weight_file import read_weight_header
 
 _LORA_MARKS = (".lora_A.", ".lora_down.", ".lora_a")
 
@@ -55,7 +56,7 @@ def open_catalog(located: Located) -> Catalog:
     weight_map = located.weight_map or {}
     unlisted = 0
     for file in located.files:
-        header = read_header(file)
+        header = read_weight_header(file)
         _refuse_partial(header)
         for name, tensor in header.tensors.items():
             named = weight_map.get(name)

@@ -172,7 +172,7 @@ class Scaled:
 
 @dataclass(frozen=True, slots=True)
 class NestedScales:
-    """bitsandbytes' double quantisation: scale = codebook[absmax code] * absmax + offset, per block of scales."""
+    """bitsandbytes' double quantisation: scale = codebook[code] * absmax + offset, one absmax a block."""
 
     absmax: StoredTensor
     codebook: StoredTensor

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
 from intruder_tui.checkpoint.documents import check_bounds
 from intruder_tui.checkpoint.errors import CheckpointError
 from intruder_tui.checkpoint.files import opened, read_exactly, recognise, shown, stamp_of
+from intruder_tui.checkpoint.headers import Header, Place
 from intruder_tui.checkpoint.names import printable
 from intruder_tui.checkpoint.recipes import FileStamp, StoredTensor
 
@@ -20,15 +20,6 @@ LARGEST_HEADER = 32_000_000
 
 _METADATA = "__metadata__"
 _OFFSETS = "data_offsets"
-
-
-@dataclass(frozen=True, slots=True)
-class Header:
-    """What one file says of itself: its tensors by name, and its free metadata."""
-
-    path: Path
-    tensors: Mapping[str, StoredTensor]
-    metadata: Mapping[str, str]
 
 
 def read_header(path: Path) -> Header:
@@ -62,8 +53,8 @@ def read_header(path: Path) -> Header:
     return Header(path, tensors, metadata)
 
 
-def byte_ranges(path: Path) -> dict[str, tuple[int, int]]:
-    """Where each tensor's bytes begin and end in a file whose header `read_header` has accepted.
+def byte_ranges(path: Path) -> dict[str, Place]:
+    """Where each tensor's bytes lie in a file whose header `read_header` has accepted.
 
     The library does not tell, and its own slices read the whole tensor each time.
 
@@ -78,10 +69,14 @@ def byte_ranges(path: Path) -> dict[str, tuple[int, int]]:
     start = 8 + len(header)
     try:
         entries = {name: entry for name, entry in json.loads(header).items() if name != _METADATA}
-        ranges = {name: tuple(start + int(at) for at in entry[_OFFSETS]) for name, entry in entries.items()}
-        return {name: (begin, end) for name, (begin, end) in ranges.items()}
+        return {name: _place(entry, start) for name, entry in entries.items()}
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise CheckpointError(f"{shown(path)}: malformed header") from None
+
+
+def _place(entry: dict[str, Any], start: int) -> Place:
+    begin, end = entry[_OFFSETS]
+    return Place(start + int(begin), start + int(end), tuple(int(size) for size in entry["shape"]))
 
 
 def _header_bytes(path: Path, descriptor: int, stamp: FileStamp) -> bytes:

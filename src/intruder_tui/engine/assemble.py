@@ -5,9 +5,8 @@ from __future__ import annotations
 import hashlib
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
 from io import FileIO
 from pathlib import Path
 
@@ -15,9 +14,11 @@ import torch
 
 from intruder_tui.checkpoint.errors import CheckpointError
 from intruder_tui.checkpoint.files import opened, shown, stamp_of
+from intruder_tui.checkpoint.headers import Place
 from intruder_tui.checkpoint.names import printable, shape_text
 from intruder_tui.checkpoint.recipes import (
     Adapted,
+    Dequantised,
     Dora,
     FileStamp,
     Recipe,
@@ -25,14 +26,26 @@ from intruder_tui.checkpoint.recipes import (
     ReplacedRows,
     Stored,
     StoredTensor,
+    tensors,
 )
-from intruder_tui.checkpoint.safetensors_file import byte_ranges
+from intruder_tui.checkpoint.weight_file import places
 from intruder_tui.engine.adapters import AdapterRecipe, Against, LoraFactors, execute
+from intruder_tui.engine.dequantise import DequantiseError, dequantise
 
 BLOCK_BYTES = 16 * 2**20
 """What is read at once: between two blocks a reader can be stopped, and progress is told."""
 
 _DTYPES = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
+_PACKED_DTYPES = {
+    **_DTYPES,
+    "F8_E4M3": torch.float8_e4m3fn,
+    "F8_E5M2": torch.float8_e5m2,
+    "F8_E8M0": torch.float8_e8m0fnu,
+    "U8": torch.uint8,
+    "I8": torch.int8,
+    "I32": torch.int32,
+}
+"""What a packed weight and its constants are stored in."""
 
 Progress = Callable[[int, int], None]
 """Called with the bytes read so far and the bytes of the whole tensor."""
@@ -65,6 +78,23 @@ def assemble(
             return _oriented(weight, recipe.transposed, device), {recipe.tensor: content}
         case Adapted() | Dora() | Reinitialised() | ReplacedRows():
             return _adapted(recipe, device, on_progress, against)
+        case _:
+            return _dequantised(recipe, device, on_progress)
+
+
+def _dequantised(
+    recipe: Dequantised, device: torch.device, on_progress: Progress | None
+) -> tuple[torch.Tensor, Hashes]:
+    hashes: Hashes = {}
+
+    def read(stored: StoredTensor) -> torch.Tensor:
+        tensor, hashes[stored] = read_tensor(stored, on_progress, _PACKED_DTYPES)
+        return tensor
+
+    try:
+        return dequantise(recipe, read).to(device), hashes
+    except DequantiseError as error:
+        raise ReadError(f"{_called(next(tensors(recipe)))}: {error}") from error
 
 
 def _adapted(
@@ -90,18 +120,24 @@ def _adapted(
         raise ReadError(str(error)) from error
 
 
-def read_tensor(stored: StoredTensor, on_progress: Progress | None = None) -> tuple[torch.Tensor, str]:
+def read_tensor(
+    stored: StoredTensor,
+    on_progress: Progress | None = None,
+    dtypes: Mapping[str, torch.dtype] = _DTYPES,
+) -> tuple[torch.Tensor, str]:
     """A stored tensor on the CPU in its own dtype and shape, and the sha256 of its dtype, shape and bytes.
 
+    Of a part only its own bytes are read and hashed.
+
     Raises:
-        ReadError: not a floating-point dtype, unreadable, or the file changed since its header was read.
+        ReadError: a dtype not in `dtypes`, unreadable, or the file changed since its header was read.
     """
-    if stored.dtype not in _DTYPES or sys.byteorder != "little":
+    if stored.dtype not in dtypes or sys.byteorder != "little":
         raise ReadError(f"{_called(stored)}: {stored.dtype} is not a plain floating-point dtype here")
     try:
         with opened(Path(stored.path)) as (descriptor, stamp):
             _check_stamp(stored, stamp)
-            tensor, content = _read_blocks(stored, descriptor, _first_byte(stored), on_progress)
+            tensor, content = _read_place(stored, descriptor, dtypes[stored.dtype], on_progress)
         # Of the path: the descriptor would go on giving a file that has been replaced.
         _check_stamp(stored, stamp_of(Path(stored.path).stat()))
     except CheckpointError as error:
@@ -111,25 +147,47 @@ def read_tensor(stored: StoredTensor, on_progress: Progress | None = None) -> tu
     return tensor, content
 
 
-def _first_byte(stored: StoredTensor) -> int:
-    begin, end = _ranges(stored.path, stored.stamp).get(stored.name, (0, -1))
-    size = math.prod(stored.shape) * _DTYPES[stored.dtype].itemsize
-    if end - begin != size or end > stored.stamp.size:
+def _read_place(
+    stored: StoredTensor, descriptor: int, dtype: torch.dtype, on_progress: Progress | None
+) -> tuple[torch.Tensor, str]:
+    place = _place_of(stored, dtype.itemsize)
+    size = math.prod(stored.shape)
+    digest = hashlib.sha256(f"{stored.dtype} {shape_text(stored.shape)}\n".encode())
+    if place.strides is None:
+        begin = place.begin + (stored.start or 0) * dtype.itemsize
+        tensor = torch.empty(stored.shape, dtype=dtype)
+        _read_blocks(stored, descriptor, tensor, begin, digest, on_progress)
+        return tensor, digest.hexdigest()
+    digest.update(f"strides {place.strides} from {stored.start}\n".encode())
+    span = torch.empty((place.end - place.begin) // dtype.itemsize, dtype=dtype)
+    _read_blocks(stored, descriptor, span, place.begin, digest, on_progress)
+    whole = span.as_strided(place.shape, place.strides).contiguous()
+    return whole.view(-1)[stored.start or 0 :][:size].view(stored.shape), digest.hexdigest()
+
+
+def _place_of(stored: StoredTensor, itemsize: int) -> Place:
+    place = places(stored.path, stored.stamp).get(stored.name)
+    size = math.prod(stored.shape)
+    whole = math.prod(place.shape) if place else 0
+    if (
+        place is None
+        or place.end > stored.stamp.size
+        or (place.strides is None and place.end - place.begin != whole * itemsize)
+        or (place.shape != stored.shape if stored.start is None else stored.start + size > whole)
+    ):
         raise ReadError(f"{_called(stored)}: its bytes are not where its header said; start again")
-    return begin
-
-
-@lru_cache(maxsize=32)
-def _ranges(path: str, stamp: FileStamp) -> dict[str, tuple[int, int]]:
-    """Byte ranges of a file as it is under that stamp."""
-    return byte_ranges(Path(path))
+    return place
 
 
 def _read_blocks(
-    stored: StoredTensor, descriptor: int, offset: int, on_progress: Progress | None
-) -> tuple[torch.Tensor, str]:
-    digest = hashlib.sha256(f"{stored.dtype} {shape_text(stored.shape)}\n".encode())
-    tensor = torch.empty(stored.shape, dtype=_DTYPES[stored.dtype])
+    stored: StoredTensor,
+    descriptor: int,
+    tensor: torch.Tensor,
+    offset: int,
+    digest: hashlib._Hash,
+    on_progress: Progress | None,
+) -> None:
+    """Fill a contiguous tensor from `offset` of the file, hashing what is read."""
     buffer: memoryview = tensor.reshape(-1).view(torch.uint8).numpy().data
     done = 0
     # Hashing one block while the next is read: both let go of the interpreter.
@@ -143,7 +201,6 @@ def _read_blocks(
             done += read
             if on_progress is not None:
                 on_progress(done, len(buffer))
-    return tensor, digest.hexdigest()
 
 
 def _oriented(weight: torch.Tensor, transposed: bool, device: torch.device) -> torch.Tensor:
