@@ -29,6 +29,14 @@ class Glyphs:
     bar: str
     points: tuple[str, str, str]
     floor: str
+    upright: str
+    strokes: str
+    "Parts of a drawn line: across, down, and the corners left-down, down-right, left-up, up-right."
+    curves: str
+    "A sign per curve, for where colour can't tell them apart."
+    band: str
+    setting: str
+    heights: str
 
     sigma: str
     eps: str
@@ -66,6 +74,12 @@ UNICODE = Glyphs(
     bar="▇",
     points=("·", "○", "+"),
     floor="┄",
+    upright="│",
+    strokes="─│╮╰╯╭",
+    curves="●○▲△◆◇■□",
+    band="░",
+    setting="┊",
+    heights=" ▁▂▃▄▅▆▇█",
     sigma="σ",
     eps="ε",
     times="×",
@@ -101,6 +115,12 @@ ASCII = Glyphs(
     bar="=",
     points=(".", "o", "+"),
     floor="-",
+    upright="|",
+    strokes="-|.''.",
+    curves="o+*#%@&$",
+    band=":",
+    setting="!",
+    heights=" .|",
     sigma="sigma",
     eps="eps",
     times="x",

@@ -20,7 +20,7 @@ from intruder_tui.definition import Verdict
 from intruder_tui.results import Similarity
 from intruder_tui.views.glyphs import UNICODE, Glyphs
 from intruder_tui.views.grid import Grid, grid
-from intruder_tui.views.palette import ColourMode, Ramp, Tones, ramp, tones
+from intruder_tui.views.palette import COLOURMAP, ColourMode, Ramp, Tones, ramp, tones
 
 GUTTER = 7
 """Columns left of the map, for "tuned", "base" and the row numbers."""
@@ -80,6 +80,7 @@ class Painter:
         marks: [C] a verdict per column, or empty where nothing is known yet.
         scale: size of a value; half lines need a colour ramp, otherwise every value takes whole lines.
         mode: a resolved colour mode.
+        colourmap: one of `palette.COLOURMAPS`.
     """
 
     grid: Grid
@@ -87,11 +88,12 @@ class Painter:
     scale: Scale
     mode: ColourMode
     glyphs: Glyphs = UNICODE
+    colourmap: str = COLOURMAP
 
     @cached_property
     def ramp(self) -> Ramp | None:
         """The colour ramp; None where signs stand for values."""
-        return ramp(self.mode) if self.mode.ramp and self.glyphs.half else None
+        return ramp(self.mode, self.colourmap) if self.mode.ramp and self.glyphs.half else None
 
     @cached_property
     def tones(self) -> Tones:
@@ -259,7 +261,9 @@ class Painter:
         return [Segment(text, style)]
 
 
-def legend(mode: ColourMode, eps: float, glyphs: Glyphs = UNICODE, width: int = 60) -> list[Segment]:
+def legend(
+    mode: ColourMode, eps: float, glyphs: Glyphs = UNICODE, width: int = 60, colourmap: str = COLOURMAP
+) -> list[Segment]:
     """One line that explains the colours or signs: the scale of |cos|, eps on it, the outline."""
     tone = tones(mode)
     cells = 20 if width >= 50 else 10
@@ -267,7 +271,7 @@ def legend(mode: ColourMode, eps: float, glyphs: Glyphs = UNICODE, width: int = 
     at = min(int(eps * cells), cells - 1)
     segments = [Segment("|cos| 0 ", tone.muted)]
     if mode.ramp and glyphs.half:
-        colours = ramp(mode)
+        colours = ramp(mode, colourmap)
         for place, level in enumerate(colours.levels(middles)):
             style = Style(color=colours.contrast(int(level)), bgcolor=colours.colours[int(level)])
             segments.append(Segment("│" if place == at else " ", style))
@@ -308,6 +312,7 @@ class Heatmap:
     mode: ColourMode = ColourMode.TRUECOLOR
     glyphs: Glyphs = UNICODE
     lines: int = 40
+    colourmap: str = COLOURMAP
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Head, map, legend; every line ends in a newline."""
@@ -320,16 +325,17 @@ class Heatmap:
         halves = self.mode.ramp and bool(self.glyphs.half)
         cells = grid(self.similarity.block, known, self.lines * (2 if halves else 1), room)
         scale = fit(*cells.shape, room, self.lines)
-        painter = Painter(
-            cells, column_marks(self.similarity, self.eps, cells), scale, self.mode, self.glyphs
-        )
+        marks = column_marks(self.similarity, self.eps, cells)
+        painter = Painter(cells, marks, scale, self.mode, self.glyphs, self.colourmap)
         muted = painter.tones.muted
         yield from _line([Segment(f"{'tuned':>{GUTTER - 1}} ", muted)], painter.numbers())
         yield from _line([Segment(f"{'base':>{GUTTER - 1}} ", muted)], painter.tops())
         for line in range(painter.lines):
             yield from _line(painter.gutter(line), painter.line(line))
         yield from _line([Segment(" " * GUTTER)], painter.bottoms())
-        yield from _line([Segment(" " * GUTTER)], legend(self.mode, self.eps, self.glyphs, room))
+        yield from _line(
+            [Segment(" " * GUTTER)], legend(self.mode, self.eps, self.glyphs, room, self.colourmap)
+        )
 
 
 def _line(gutter: Sequence[Segment], rest: Sequence[Segment]) -> list[Segment]:

@@ -12,12 +12,13 @@ from enum import StrEnum
 from functools import cache
 
 import numpy as np
-from cmap import Colormap
 from numpy.typing import NDArray
 from rich.color import Color
 from rich.style import Style
 
 COLOURMAP = "cividis"
+COLOURMAPS = ("cividis", "viridis", "magma", "crameri:batlow")
+"""All lightness-monotone, so that they survive colour blindness, greys and print."""
 LEVELS = 32
 """More levels than an eye tells apart only cost bytes on a slow line."""
 
@@ -110,8 +111,10 @@ def ramp(mode: ColourMode, colourmap: str = COLOURMAP) -> Ramp:
     """The ramp of a mode that has one.
 
     Raises:
-        ValueError: the mode has too few colours for a ramp.
+        ValueError: the mode has too few colours for a ramp, or the map is none of `COLOURMAPS`.
     """
+    if colourmap not in COLOURMAPS:
+        raise ValueError(f"colour map {colourmap!r} is none of {', '.join(COLOURMAPS)}")
     if mode is ColourMode.TRUECOLOR:
         rgb = _samples(colourmap, LEVELS)
         colours = tuple(Color.from_rgb(*(float(round(255 * c)) for c in row)) for row in rgb)
@@ -121,8 +124,15 @@ def ramp(mode: ColourMode, colourmap: str = COLOURMAP) -> Ramp:
     raise ValueError(f"no colour ramp with {mode} colours")
 
 
+def srgb(values: NDArray[np.floating], colourmap: str = COLOURMAP) -> Array:
+    """The map's own colours of values in 0..1: [n] to [n, 3], sRGB in 0..1."""
+    from cmap import Colormap  # not before the first map is drawn: it would delay the first paint by a tenth
+
+    return np.asarray(Colormap(colourmap)(np.asarray(values, np.float64)), np.float64)[:, :3]
+
+
 def _samples(colourmap: str, count: int) -> Array:
-    return np.asarray(Colormap(colourmap)(np.linspace(0, 1, count)), np.float64)[:, :3]
+    return srgb(np.linspace(0, 1, count), colourmap)
 
 
 def _ramp_of_256(colourmap: str) -> Ramp:

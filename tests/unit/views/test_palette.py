@@ -8,14 +8,37 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.color import Color, ColorType
 
-from intruder_tui.views.palette import ColourMode, oklab, ramp, resolve, tones, xterm_colours
+from intruder_tui.views.palette import (
+    COLOURMAPS,
+    ColourMode,
+    oklab,
+    ramp,
+    resolve,
+    srgb,
+    tones,
+    xterm_colours,
+)
 
 RAMPS = [ColourMode.TRUECOLOR, ColourMode.MANY]
 
 
 @pytest.mark.parametrize("mode", RAMPS)
-def test_lightness_rises_with_every_level(mode: ColourMode) -> None:
-    assert (np.diff(ramp(mode).lightness) > 0).all()
+@pytest.mark.parametrize("colourmap", COLOURMAPS)
+def test_lightness_rises_with_every_level(mode: ColourMode, colourmap: str) -> None:
+    one = ramp(mode, colourmap)
+    drawn = np.array([colour.get_truecolor() for colour in one.colours]) / 255
+    assert (np.diff(oklab(drawn)[:, 0]) > 0).all()
+    assert len(one.colours) >= 12
+
+
+@pytest.mark.parametrize("colourmap", COLOURMAPS)
+def test_lightness_rises_between_the_levels_too(colourmap: str) -> None:
+    assert (np.diff(oklab(srgb(np.linspace(0, 1, 256), colourmap))[:, 0]) > 0).all()
+
+
+def test_a_colour_map_that_is_not_offered_is_refused_by_name() -> None:
+    with pytest.raises(ValueError, match="'jet' is none of cividis, viridis, magma, crameri:batlow"):
+        ramp(ColourMode.TRUECOLOR, "jet")
 
 
 @pytest.mark.parametrize("mode", RAMPS)
