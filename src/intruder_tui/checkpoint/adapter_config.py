@@ -1,12 +1,14 @@
-"""`adapter_config.json` of a PEFT LoRA adapter: what decides its scaling, and what changes its formula."""
+"""`adapter_config.json` of a PEFT adapter: what decides its scaling, and what changes its formula."""
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from intruder_tui.checkpoint.adapter_kinds import HOSTED, initialisation, refuse_kind, refuse_variants
 from intruder_tui.checkpoint.documents import read_object
 from intruder_tui.checkpoint.errors import CheckpointError
 from intruder_tui.checkpoint.files import shown
@@ -16,38 +18,6 @@ from intruder_tui.checkpoint.patterns import PatternRules
 LARGEST_RANK = 1_000_000
 LARGEST_ALPHA = 1e9
 
-_HARMLESS_INITS = frozenset({"gaussian", "eva", "orthogonal", "mica"})
-"""They choose how A and B start, and leave the base alone."""
-_BASE_CHANGING_INITS = {
-    "pissa": "PiSSA",
-    "olora": "OLoRA",
-    "corda": "CorDA",
-    "loftq": "LoftQ",
-    "lora_ga": "LoRA-GA",
-}
-_OTHER_FORMULAS = {
-    "use_dora": "DoRA (use_dora)",
-    "use_qalora": "QALoRA (use_qalora)",
-    "use_bdlora": "block-diagonal LoRA (use_bdlora)",
-    "arrow_config": "Arrow routing (arrow_config)",
-    "kasa_config": "KaSA (kasa_config)",
-    "velora_config": "VeLoRA (velora_config)",
-    "monteclora_config": "MonteCLoRA (monteclora_config)",
-    "alora_invocation_tokens": "activated LoRA (alora_invocation_tokens)",
-    "layer_replication": "layer replication (layer_replication)",
-}
-_NO_WEIGHTS = frozenset(
-    {
-        "PROMPT_TUNING",
-        "MULTITASK_PROMPT_TUNING",
-        "P_TUNING",
-        "PREFIX_TUNING",
-        "CPT",
-        "ADAPTION_PROMPT",
-        "CARTRIDGE",
-    }
-)
-_ROUTED = frozenset({"XLORA", "POLY"})
 _KNOWN = frozenset(
     {
         *("alpha_pattern", "auto_mapping", "base_model_name_or_path", "bias", "corda_config", "eva_config"),
@@ -62,59 +32,135 @@ _KNOWN = frozenset(
             "peft_version",
         ),
         *("qalora_group_size", "r", "rank_pattern", "revision", "runtime_config", "target_modules"),
-        *("target_parameters", "task_type", "trainable_token_indices", "use_rslora"),
+        *("target_parameters", "task_type", "trainable_token_indices", "use_rslora", "use_dora"),
+        *("layer_replication", "velora_config"),
     }
 )
-_MERGE = "merge it with merge_and_unload, save the model and give that"
+_MOST_LAYERS = 10_000
+_MOST_TOKENS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class AdapterConfig:
-    """What a LoRA adapter's configuration says about its weights.
+class AdapterOptions:
+    """What the person says about an adapter that its files can't.
 
     Attributes:
-        path: the file.
-        rank, alpha: the defaults of all modules.
-        ranks, alphas: overrides per module.
-        rank_stabilised: scaling is alpha / sqrt(r) rather than alpha / r.
-        fan_in_fan_out: the adapted weights are stored [in, out].
-        parameters: some updates are of bare parameters (target_parameters), whose rank counts the experts.
-    base: base_model_name_or_path; empty when it is not said.
-        notes: fields that do not change what is computed here but should be known.
+        lora_alpha: alpha of LoRA factors that came without a configuration.
+        residual_base: BASE already lacks what the adapter's initialisation took from it.
     """
 
-    path: Path
+    lora_alpha: float | None = None
+    residual_base: bool = False
+
+
+NOTHING_SAID = AdapterOptions()
+
+
+@dataclass(frozen=True, slots=True)
+class Scaling:
+    """What decides r and the scaling of each module.
+
+    Attributes:
+        rank, alpha: the defaults of all modules.
+        ranks, alphas: overrides per module.
+        stabilised: scaling is alpha / sqrt(r) rather than alpha / r.
+    """
+
     rank: int
     alpha: float
     ranks: PatternRules[int]
     alphas: PatternRules[float]
-    rank_stabilised: bool
-    fan_in_fan_out: bool
-    parameters: bool
-    base: str
-    notes: tuple[str, ...]
+    stabilised: bool
 
     def rank_of(self, module: str) -> int:
         """r of a module. Raises CheckpointError as `PatternRules.find` does."""
         return self.ranks.find(module, self.rank)
 
-    def scaling_of(self, module: str) -> float:
+    def of(self, module: str) -> float:
         """alpha / r, or alpha / sqrt(r) under rank stabilisation. Raises CheckpointError alike."""
         rank = self.rank_of(module)
         alpha = self.alphas.find(module, self.alpha)
-        return alpha / math.sqrt(rank) if self.rank_stabilised else alpha / rank
+        return alpha / math.sqrt(rank) if self.stabilised else alpha / rank
 
 
-def read_adapter_config(path: Path) -> AdapterConfig:
-    """Read a PEFT LoRA configuration.
+@dataclass(frozen=True, slots=True)
+class AdapterConfig:
+    """What an adapter's configuration says about its weights.
+
+    Attributes:
+        kind: the peft_type: "LORA", "TRAINABLE_TOKENS", or one of `HOSTED`.
+        scaling: of LORA; None for another kind.
+        init: the part of the base that the initialisation took: "pissa", "olora", empty for none.
+        dora: whether the factors have a magnitude beside them; None where that is not said.
+        fan_in_fan_out: the adapted weights are stored [in, out].
+        parameters: names of adapted bare parameters (target_parameters), in the configuration's order.
+        tokens: rows that were trained on their own, of every embedding, or by the module's name.
+        layers: for each layer of the adapted model the base's layer it repeats; empty for the base's own.
+        fields: the configuration as PEFT reads it, for one of `HOSTED`; canonical JSON.
+        base: base_model_name_or_path; empty when it is not said.
+        notes: what does not change what is computed here but should be known.
+    """
+
+    kind: str
+    scaling: Scaling | None
+    init: str
+    dora: bool | None
+    fan_in_fan_out: bool
+    parameters: tuple[str, ...]
+    tokens: tuple[int, ...] | Mapping[str, tuple[int, ...]]
+    layers: tuple[int, ...]
+    fields: str
+    base: str
+    notes: tuple[str, ...]
+
+    def tokens_of(self, module: str) -> tuple[int, ...]:
+        """The trained rows of an embedding; empty when none are named for it."""
+        if isinstance(self.tokens, tuple):
+            return self.tokens
+        named = (name for name in self.tokens if module == name or module.endswith(f".{name}"))
+        return next((self.tokens[name] for name in named), ())
+
+
+def read_adapter_config(path: Path, options: AdapterOptions) -> AdapterConfig:
+    """Read a PEFT configuration.
 
     Raises:
-        CheckpointError: malformed, another kind of adapter, or a LoRA variant whose formula is another.
+        CheckpointError: malformed, a kind of adapter that is not read, or a LoRA variant whose formula is
+            another.
     """
-    fields = read_object(path)
-    label = shown(path)
-    _refuse_other_types(fields, label)
-    _refuse_variants(fields, label)
+    return adapter_config(read_object(path), shown(path), options)
+
+
+def adapter_config(fields: Mapping[str, object], label: str, options: AdapterOptions) -> AdapterConfig:
+    """A PEFT configuration from its fields. Raises CheckpointError as `read_adapter_config` does."""
+    kind = _string(fields.get("peft_type"))
+    lora = kind == "LORA"
+    if not lora and kind not in HOSTED and kind != "TRAINABLE_TOKENS":
+        refuse_kind(kind, label)
+    notes = []
+    init = ""
+    if lora:
+        refuse_variants(fields, label)
+        init, note = initialisation(fields.get("init_lora_weights", True), options.residual_base, label)
+        notes += [note] if note else []
+        notes += _remarks(fields)
+    tokens = fields.get("token_indices" if kind == "TRAINABLE_TOKENS" else "trainable_token_indices")
+    return AdapterConfig(
+        kind=kind,
+        scaling=_scaling(fields, label) if lora else None,
+        init=init,
+        dora=_flag(fields, "use_dora", label),
+        fan_in_fan_out=_flag(fields, "fan_in_fan_out", label),
+        parameters=_strings(fields.get("target_parameters")),
+        tokens=_tokens(tokens, label),
+        layers=_layers(fields.get("layer_replication"), label),
+        fields=json.dumps(fields, sort_keys=True) if kind in HOSTED else "",
+        base=_string(fields.get("base_model_name_or_path")),
+        notes=tuple(notes),
+    )
+
+
+def _remarks(fields: Mapping[str, object]) -> list[str]:
     notes = []
     if fields.get("lora_bias") is True:
         notes.append("lora_bias is set: the bias updates are listed, not analysed")
@@ -122,10 +168,13 @@ def read_adapter_config(path: Path) -> AdapterConfig:
     if unknown:
         listed = ", ".join(printable(name, 40) for name in unknown[:4])
         notes.append(f"adapter_config.json sets {listed}, which is not known here; it may change the update")
-    return AdapterConfig(
-        path=path,
+    return notes
+
+
+def _scaling(fields: Mapping[str, object], label: str) -> Scaling:
+    return Scaling(
         rank=_rank(fields.get("r", 8), f"{label}: r"),
-        alpha=_alpha(fields.get("lora_alpha", 8), f"{label}: lora_alpha"),
+        alpha=checked_alpha(fields.get("lora_alpha", 8), f"{label}: lora_alpha"),
         ranks=PatternRules(
             {
                 key: _rank(value, f"{label}: rank_pattern")
@@ -135,55 +184,44 @@ def read_adapter_config(path: Path) -> AdapterConfig:
         ),
         alphas=PatternRules(
             {
-                key: _alpha(value, f"{label}: alpha_pattern")
+                key: checked_alpha(value, f"{label}: alpha_pattern")
                 for key, value in _table(fields, "alpha_pattern", label)
             },
             f"{label}: alpha_pattern",
         ),
-        rank_stabilised=_flag(fields, "use_rslora", label),
-        fan_in_fan_out=_flag(fields, "fan_in_fan_out", label),
-        parameters=bool(fields.get("target_parameters")),
-        base=_string(fields.get("base_model_name_or_path")),
-        notes=tuple(notes),
+        stabilised=_flag(fields, "use_rslora", label),
     )
 
 
-def _refuse_other_types(fields: Mapping[str, object], label: str) -> None:
-    kind = _string(fields.get("peft_type"))
-    if not kind:
-        raise CheckpointError(
-            f"{label}: no peft_type in it; an MLX adapter, or another tool's: "
-            "fuse it into the model and give that"
-        )
-    if kind == "LORA":
-        return
-    name = printable(kind, 40)
-    if kind in _NO_WEIGHTS:
-        raise CheckpointError(
-            f"{label}: {name} leaves the weight matrices alone; there is nothing to compare"
-        )
-    if kind in _ROUTED:
-        raise CheckpointError(f"{label}: {name} chooses its update per token; there is no one tuned matrix")
-    raise CheckpointError(f"{label}: peft_type {name} is not read yet, only LORA: {_MERGE}")
+def _tokens(value: object, label: str) -> tuple[int, ...] | Mapping[str, tuple[int, ...]]:
+    if isinstance(value, dict):
+        return {name: _indices(rows, label) for name, rows in value.items()}
+    return _indices(value, label) if value else ()
 
 
-def _refuse_variants(fields: Mapping[str, object], label: str) -> None:
-    for field, name in _OTHER_FORMULAS.items():
-        if fields.get(field):
-            raise CheckpointError(f"{label}: {name} is not read yet: {_MERGE}")
-    init = fields.get("init_lora_weights", True)
-    if isinstance(init, bool) or init is None or (isinstance(init, str) and init in _HARMLESS_INITS):
-        return
-    for prefix, name in _BASE_CHANGING_INITS.items():
-        if isinstance(init, str) and init.startswith(prefix):
-            raise CheckpointError(
-                f"{label}: initialised with {name}, which changed the base weights: added to the original "
-                f"base its update would be wrong. {_MERGE.capitalize()}"
-            )
-    raise CheckpointError(
-        f"{label}: init_lora_weights is {printable(str(init), 40)}, which is not known here; it may have "
-        f"changed the base weights. {_MERGE.capitalize()}"
-    )
+def _indices(value: object, label: str) -> tuple[int, ...]:
+    whole = isinstance(value, list) and all(type(index) is int and index >= 0 for index in value)
+    if not isinstance(value, list) or not whole or len(value) > _MOST_TOKENS:
+        raise CheckpointError(f"{label}: the trainable token indices are not a list of row numbers")
+    if len(set(value)) != len(value):
+        raise CheckpointError(f"{label}: the trainable token indices name a row twice")
+    return tuple(value)
+
+
+def _layers(value: object, label: str) -> tuple[int, ...]:
+    layers: list[int] = []
+    for part in value if isinstance(value, list) else [value] if value else []:
+        ends = part if isinstance(part, list) else []
+        if len(ends) != 2 or any(type(end) is not int for end in ends) or not 0 <= ends[0] < ends[1]:
+            raise CheckpointError(f"{label}: layer_replication is not a list of [first, end) layer numbers")
+        if ends[1] - ends[0] + len(layers) > _MOST_LAYERS:
+            raise CheckpointError(f"{label}: layer_replication makes over {_MOST_LAYERS} layers")
+        layers += range(*ends)
+    return tuple(layers)
+
+
+def _strings(value: object) -> tuple[str, ...]:
+    return tuple(map(_string, value)) if isinstance(value, list) else ()
 
 
 def _table(fields: Mapping[str, object], name: str, label: str) -> list[tuple[str, object]]:
@@ -201,7 +239,8 @@ def _rank(value: object, label: str) -> int:
     return value
 
 
-def _alpha(value: object, label: str) -> float:
+def checked_alpha(value: object, label: str) -> float:
+    """alpha as a number; `label` names it in the error. Raises CheckpointError."""
     number = value if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
     if not 0 < number <= LARGEST_ALPHA:
         raise CheckpointError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from intruder_tui.checkpoint.adapter import Adapter, open_adapter
+from intruder_tui.checkpoint.adapter_config import NOTHING_SAID, AdapterOptions
 from intruder_tui.checkpoint.adapter_rows import adapter_rows
 from intruder_tui.checkpoint.catalog import Catalog, open_catalog
 from intruder_tui.checkpoint.errors import CheckpointError
@@ -14,7 +15,7 @@ from intruder_tui.checkpoint.pairs import Pairing, Row, RowKind, Source
 from intruder_tui.checkpoint.rows import model_rows
 
 
-def open_pairing(base: str, tuned: str) -> Pairing:
+def open_pairing(base: str, tuned: str, options: AdapterOptions = NOTHING_SAID) -> Pairing:
     """Open a base checkpoint and a tuned one (or an adapter on the base) and lay them side by side.
 
     Only headers are read. Rows are in natural layer order and their names are unique.
@@ -30,7 +31,7 @@ def open_pairing(base: str, tuned: str) -> Pairing:
     tuned_at = locate(tuned)
     catalog = open_catalog(base_at)
     if tuned_at.kind is Kind.ADAPTER:
-        adapter = open_adapter(tuned_at)
+        adapter = open_adapter(tuned_at, options)
         rows = adapter_rows(catalog, adapter)
         source = _source(tuned_at, adapter.tensors, adapter.notes)
         notes = _base_differs(catalog, adapter)

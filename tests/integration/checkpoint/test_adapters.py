@@ -8,15 +8,11 @@ from typing import Any
 
 import pytest
 import torch
-from peft import LoraConfig, get_peft_model
-from tests.support.writers import make_gpt2, make_llama, make_mixtral
+from peft import LoraConfig
+from tests.support.adapters import check_against_merge, merged_by_us, refused, write_adapter
+from tests.support.writers import make_gpt2, make_llama
 
-from intruder_tui.checkpoint import CheckpointError, MatrixPair, Pairing, RowKind, open_pairing
-from intruder_tui.checkpoint.recipes import Adapted
-from intruder_tui.engine.adapters import LoraFactors
-from intruder_tui.engine.assemble import assemble
-
-CPU = torch.device("cpu")
+from intruder_tui.checkpoint import CheckpointError, RowKind, open_pairing
 
 MERGEABLE: dict[str, dict[str, Any]] = {
     "plain": {"target_modules": ["q_proj", "v_proj"]},
@@ -39,39 +35,6 @@ GPT2: dict[str, dict[str, Any]] = {
     "gpt2 with a square c_proj": {"target_modules": ["c_attn", "c_proj"], "fan_in_fan_out": True},
     "gpt2 mlp": {"target_modules": ["c_fc"], "fan_in_fan_out": True, "use_rslora": True},
 }
-
-
-def write_adapter(model: Any, directory: Path, **lora: Any) -> Any:
-    """An adapter whose B is not zero; gives the PEFT model."""
-    torch.manual_seed(5)
-    tuned = get_peft_model(model, LoraConfig(**{"r": 4, "lora_alpha": 6, **lora}))
-    for name, parameter in tuned.named_parameters():
-        if "lora_" in name:
-            torch.nn.init.normal_(parameter, std=0.1)
-    tuned.save_pretrained(directory)
-    return tuned
-
-
-def merged_by_us(pair: MatrixPair) -> torch.Tensor:
-    base, _ = assemble(pair.base, CPU)
-    tuned, _ = assemble(pair.tuned, CPU)
-    assert isinstance(base, torch.Tensor)
-    if isinstance(tuned, LoraFactors):
-        return base + tuned.scaling * (tuned.b @ tuned.a)
-    return tuned
-
-
-def check_against_merge(pairing: Pairing, merged: dict[str, torch.Tensor]) -> int:
-    """Every matrix equals PEFT's; returns how many were adapted."""
-    adapted = 0
-    for pair in pairing.pairs:
-        ours = merged_by_us(pair)
-        oracle = merged[pair.name].T if pair.base.transposed else merged[pair.name]  # type: ignore[union-attr]
-        # One rounding of the product and one of the sum, float32.
-        torch.testing.assert_close(ours, oracle, rtol=0, atol=float(2**-22 * oracle.abs().max()))
-        assert pair.untouched != isinstance(pair.tuned, Adapted)
-        adapted += not pair.untouched
-    return adapted
 
 
 @pytest.mark.parametrize("kind", MERGEABLE)
@@ -144,54 +107,6 @@ def test_biases_trained_with_the_adapter_are_listed_not_lost(models: Path, tmp_p
     assert not [row for row in pairing.rows if row.kind in (RowKind.REFUSED, RowKind.UNPAIRED)]
 
 
-def refused(pairing: Pairing) -> dict[str, str]:
-    return {row.name: row.reason for row in pairing.rows if row.kind is RowKind.REFUSED}
-
-
-@pytest.mark.filterwarnings("ignore:Setting `save_embedding_layers`:UserWarning")
-def test_what_is_not_covered_is_refused_on_its_row(models: Path, tmp_path: Path) -> None:
-    write_adapter(make_llama(), tmp_path / "embedding", target_modules=["embed_tokens", "q_proj"])
-    rows = refused(open_pairing(str(models / "llama"), str(tmp_path / "embedding")))
-    assert set(rows) == {"model.embed_tokens.weight"}
-    assert "LoRA on an embedding" in rows["model.embed_tokens.weight"]
-    write_adapter(
-        make_llama(), tmp_path / "tokens", target_modules=["q_proj"], trainable_token_indices=[1, 2]
-    )
-    rows = refused(open_pairing(str(models / "llama"), str(tmp_path / "tokens")))
-    assert "trainable token rows" in rows["model.embed_tokens.weight"]
-
-
-@pytest.mark.parametrize(
-    ("lora", "said"),
-    [
-        ({"use_dora": True}, "DoRA"),
-        ({"init_lora_weights": "pissa"}, "PiSSA"),
-        ({"init_lora_weights": "pissa_niter_4"}, "PiSSA"),
-        ({"init_lora_weights": "olora"}, "OLoRA"),
-        ({"layer_replication": [(0, 2), (1, 2)]}, "layer replication"),
-    ],
-)
-def test_lora_variants_are_refused_by_name(
-    models: Path, tmp_path: Path, lora: dict[str, Any], said: str
-) -> None:
-    write_adapter(make_llama(), tmp_path, target_modules=["q_proj"], **lora)
-    with pytest.raises(CheckpointError, match=said):
-        open_pairing(str(models / "llama"), str(tmp_path))
-
-
-def test_other_adapters_are_refused_by_name(models: Path, tmp_path: Path) -> None:
-    from peft import IA3Config, LoHaConfig
-
-    for config in (
-        LoHaConfig(target_modules=["q_proj"], r=2),
-        IA3Config(target_modules=["q_proj"], feedforward_modules=[]),
-    ):
-        directory = tmp_path / config.peft_type.value
-        get_peft_model(make_llama(), config).save_pretrained(directory)
-        with pytest.raises(CheckpointError, match=f"peft_type {config.peft_type.value} is not read yet"):
-            open_pairing(str(models / "llama"), str(directory))
-
-
 def test_an_adapter_is_no_base_and_named_adapters_are_listed(models: Path, tmp_path: Path) -> None:
     tuned = write_adapter(make_llama(), tmp_path, target_modules=["q_proj"])
     with pytest.raises(CheckpointError, match="BASE must be a full checkpoint"):
@@ -211,18 +126,3 @@ def test_a_rank_that_contradicts_the_factors_is_refused(models: Path, tmp_path: 
     assert rows["model.layers.0.self_attn.q_proj.weight"] == (
         "adapter_config.json says r = 16, lora_A is 4 x 32 and lora_B 32 x 4"
     )
-
-
-@pytest.mark.filterwarnings("ignore::UserWarning:peft")
-def test_lora_on_fused_experts_says_what_it_is(tmp_path: Path) -> None:
-    model = make_mixtral()
-    model.save_pretrained(tmp_path / "base")
-    experts = [f"mlp.experts.{name}" for name in ("gate_up_proj", "down_proj")]
-    write_adapter(model, tmp_path / "adapter", target_modules=["q_proj"], target_parameters=experts)
-    pairing = open_pairing(str(tmp_path / "base"), str(tmp_path / "adapter"))
-    stray = [row.reason for row in pairing.rows if row.kind is RowKind.UNPAIRED]
-    assert len(stray) == 2
-    assert all(
-        reason.endswith("stack of experts (target_parameters), which is not covered yet") for reason in stray
-    )
-    assert sum(pair.adapter_rank == 4 for pair in pairing.pairs) == 1

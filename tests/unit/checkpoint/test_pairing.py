@@ -136,7 +136,8 @@ def test_an_adapter_over_a_file_leaves_the_rest_untouched(tmp_path: Path) -> Non
         ((2, 6), (8, 3), "adapter_config.json says r = 2"),
         ((0,), (0,), "ZeRO-3 or FSDP"),
         ((12,), (16,), "ZeRO-3 or FSDP"),
-        ((2, 6, 3, 3), (8, 2, 1, 1), "LoRA on a convolution"),
+        ((2, 6, 3, 3), (8, 2, 1, 1), "base is 8 x 6, the adapter's update is 8 x 54"),
+        ((2, 6), (8, 2, 3), "only its first two axes"),
         ((2, 6), None, "lora_B is missing"),
     ],
 )
@@ -153,7 +154,6 @@ def test_parts_that_change_the_formula_refuse_the_row(tmp_path: Path) -> None:
     for part, said in (
         ("lora_magnitude_vector", "DoRA"),
         ("lora_E", "unknown adapter part"),
-        ("base_layer.weight", "both replaces and adapts"),
     ):
         row = row_of(
             adapter_pairing(tmp_path, {**GOOD, f"{Q}.{part}": (8, 6)}, CONFIG), "layers.0.q_proj.weight"
@@ -185,7 +185,9 @@ def test_lora_over_a_quantised_base_is_refused(tmp_path: Path) -> None:
     ("change", "said"),
     [
         ({"peft_type": None}, "no peft_type"),
-        ({"peft_type": "VERA"}, "peft_type VERA"),
+        ({"peft_type": "VERA"}, "VERA shares"),
+        ({"peft_type": "BRAND_NEW"}, "peft_type BRAND_NEW"),
+        ({"peft_type": "LN_TUNING"}, "norms only"),
         ({"peft_type": "PROMPT_TUNING"}, "leaves the weight matrices alone"),
         ({"peft_type": "XLORA"}, "per token"),
         ({"peft_type": ["LORA"]}, "peft_type"),
@@ -203,7 +205,13 @@ def test_lora_over_a_quantised_base_is_refused(tmp_path: Path) -> None:
         ({"rank_pattern": [1]}, "rank_pattern is not an object"),
         ({"rank_pattern": {"q_proj": 0}}, "rank_pattern is 0"),
         ({"alpha_pattern": {"(a+)+": 1}}, "repeats a group"),
-        ({"use_dora": True}, "DoRA"),
+        ({"use_dora": 1}, "use_dora is 1"),
+        ({"trainable_token_indices": [1, 1]}, "a row twice"),
+        ({"trainable_token_indices": [-1]}, "not a list of row numbers"),
+        ({"trainable_token_indices": {"embed": "x"}}, "not a list of row numbers"),
+        ({"layer_replication": [[0]]}, "not a list of"),
+        ({"layer_replication": [[0, 10**9]]}, "over 10000 layers"),
+        ({"layer_replication": [[0, 4]]}, "layer_replication"),
         ({"use_qalora": True}, "QALoRA"),
         ({"init_lora_weights": "pissa_niter_16"}, "PiSSA"),
         ({"init_lora_weights": "corda"}, "CorDA"),
