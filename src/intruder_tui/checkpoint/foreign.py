@@ -65,8 +65,6 @@ def training_checkpoints(directory: Path, names: frozenset[str]) -> list[str]:
 def _adapter_without_weights(directory: Path, names: frozenset[str]) -> str:
     if "adapter_config.json" not in names:
         return ""
-    if "adapter_model.bin" in names:
-        return f"an adapter saved as adapter_model.bin, not read yet: {_TO_SAFETENSORS}"
     if "adapters.safetensors" in names:
         return "an MLX adapter, not read: fuse it into the model with mlx_lm.fuse and give the result"
     return (
@@ -77,13 +75,10 @@ def _adapter_without_weights(directory: Path, names: frozenset[str]) -> str:
 def _adapter_without_config(directory: Path, names: frozenset[str]) -> str:
     if "adapter_model.safetensors" not in names:
         return ""
-    return "adapter_model.safetensors is there, adapter_config.json is not: its scaling can't be known"
-
-
-def _diffusers_lora(directory: Path, names: frozenset[str]) -> str:
-    if "pytorch_lora_weights.safetensors" not in names:
-        return ""
-    return "a diffusers LoRA (pytorch_lora_weights.safetensors), not read yet: fuse it and give the result"
+    return (
+        "adapter_model.safetensors is there, adapter_config.json is not: its scaling can't be known; "
+        "give the file itself with --lora-alpha to say it"
+    )
 
 
 def _shards_without_index(directory: Path, names: frozenset[str]) -> str:
@@ -199,7 +194,6 @@ def _models_inside(directory: Path, names: frozenset[str]) -> str:
 _RULES: tuple[Callable[[Path, frozenset[str]], str], ...] = (
     _adapter_without_weights,
     _adapter_without_config,
-    _diffusers_lora,
     _shards_without_index,
     _variants,
     _pytorch,

@@ -16,7 +16,9 @@ from intruder_tui.checkpoint.index import INDEX_SUFFIX, read_weight_map, shard_o
 from intruder_tui.checkpoint.names import printable
 
 ADAPTER_CONFIG = "adapter_config.json"
-ADAPTER_WEIGHTS = "adapter_model.safetensors"
+ADAPTER_WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")
+"""PEFT's names, in the order they are looked for."""
+DIFFUSERS_LORA = "pytorch_lora_weights.safetensors"
 MODEL_STEMS = ("model", "diffusion_pytorch_model")
 """Transformers' and diffusers' names, in the order they are looked for."""
 
@@ -76,7 +78,7 @@ def locate(argument: str) -> Located:
 
 def _directory(argument: str, directory: Path) -> Located:
     names = _listing(directory)
-    if ADAPTER_CONFIG in names and ADAPTER_WEIGHTS in names:
+    if ADAPTER_CONFIG in names and not names.isdisjoint(ADAPTER_WEIGHTS):
         return _adapter(argument, directory, names)
     for stem in MODEL_STEMS:
         single, index = f"{stem}.safetensors", f"{stem}{INDEX_SUFFIX}"
@@ -88,6 +90,8 @@ def _directory(argument: str, directory: Path) -> Located:
             return Located(argument, label, Kind.MODEL, directory, (directory / single,), notes=tuple(notes))
         if index in names:
             return _sharded(argument, directory / index, names)
+    if DIFFUSERS_LORA in names:
+        return Located(argument, _label(directory), Kind.FILE, directory, (directory / DIFFUSERS_LORA,))
     raise CheckpointError(f"{shown(argument)}: {refuse_directory(directory, names)}")
 
 
@@ -127,13 +131,16 @@ def _adapter(argument: str, directory: Path, names: frozenset[str]) -> Located:
         for name in (f"{stem}.safetensors", f"{stem}{INDEX_SUFFIX}")
         if name in names
     ]
-    files = (directory / ADAPTER_WEIGHTS,)
-    return Located(argument, _label(directory), Kind.ADAPTER, directory, files, notes=tuple(notes))
+    weights = next(name for name in ADAPTER_WEIGHTS if name in names)
+    return Located(
+        argument, _label(directory), Kind.ADAPTER, directory, (directory / weights,), notes=tuple(notes)
+    )
 
 
 def _file(argument: str, path: Path) -> Located:
     siblings = _listing(path.parent)
-    if path.name in (ADAPTER_CONFIG, ADAPTER_WEIGHTS) and {ADAPTER_CONFIG, ADAPTER_WEIGHTS} <= siblings:
+    of_adapter = path.name in (ADAPTER_CONFIG, *ADAPTER_WEIGHTS)
+    if of_adapter and ADAPTER_CONFIG in siblings and not siblings.isdisjoint(ADAPTER_WEIGHTS):
         return _adapter(argument, path.parent, siblings)
     if path.name.endswith(INDEX_SUFFIX):
         return _sharded(argument, path, siblings)
@@ -178,7 +185,7 @@ def _label(directory: Path) -> str:
 
 
 def _file_label(path: Path) -> str:
-    if path.stem in MODEL_STEMS or path.name == ADAPTER_WEIGHTS or shard_of(path.name):
+    if path.stem in MODEL_STEMS or path.name in ADAPTER_WEIGHTS or shard_of(path.name):
         return f"{_label(path.parent)}/{path.name}"
     return path.stem
 
