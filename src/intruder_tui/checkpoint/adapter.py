@@ -11,7 +11,7 @@ from intruder_tui.checkpoint.files import shown
 from intruder_tui.checkpoint.locate import ADAPTER_CONFIG, Located
 from intruder_tui.checkpoint.names import printable
 from intruder_tui.checkpoint.recipes import StoredTensor
-from intruder_tui.checkpoint.safetensors_file import read_header
+from intruder_tui.checkpoint.weight_file import read_weight_header
 
 _PREFIX = "base_model.model."
 _PARTS = {
@@ -46,6 +46,7 @@ class Change:
             unknown part by its suffix.
         replacement: the adapter's own full copy of the module's weight.
         alpha: of formats that store it beside the factors; None where the configuration says it.
+        rule: how the module was found, when it was not by its own name.
         problem: why the change can't be used; empty when it can.
     """
 
@@ -55,6 +56,7 @@ class Change:
     parts: dict[str, StoredTensor] = field(default_factory=dict)
     replacement: StoredTensor | None = None
     alpha: float | None = None
+    rule: str = ""
     problem: str = ""
 
     @property
@@ -90,7 +92,7 @@ def open_adapter(located: Located, options: AdapterOptions) -> Adapter:
         CheckpointError: malformed, or a kind of adapter that is not read.
     """
     config = read_adapter_config(located.directory / ADAPTER_CONFIG, options)
-    header = read_header(located.files[0])
+    header = read_weight_header(located.files[0])
     named = [key for key in header.tensors if _carries_name(key)]
     if named:
         raise CheckpointError(

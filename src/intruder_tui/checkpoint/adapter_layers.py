@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from intruder_tui.checkpoint.errors import CheckpointError
 from intruder_tui.checkpoint.names import printable
-from intruder_tui.checkpoint.rows import Side
+from intruder_tui.checkpoint.sides import Side
 
 _LAYER = re.compile(r"((?:[^.]+\.){0,8}?(?:layers|encoder\.layer|h)\.)(\d{1,6})\.", re.ASCII)
 """The places where PEFT looks for the list of layers: Llama's, BERT's and Falcon's."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from dataclasses import replace
 
 from intruder_tui.checkpoint.adapter import Adapter, Change
 from intruder_tui.checkpoint.adapter_layers import repeated
 from intruder_tui.checkpoint.adapter_updates import Unusable, factors, lora_update, problem_of
 from intruder_tui.checkpoint.catalog import Catalog
-from intruder_tui.checkpoint.layers import layer_of
-from intruder_tui.checkpoint.names import shape_text
+from intruder_tui.checkpoint.layers import Layer, Role, layer_of
+from intruder_tui.checkpoint.names import printable, shape_text
 from intruder_tui.checkpoint.pairs import Row, RowKind
 from intruder_tui.checkpoint.recipes import (
     Adapted,
@@ -19,38 +21,42 @@ from intruder_tui.checkpoint.recipes import (
     Reinitialised,
     ReplacedRows,
     Stored,
-    StoredTensor,
 )
-from intruder_tui.checkpoint.rows import Side, comparable_row, tensor_row, unpaired_rows
-from intruder_tui.checkpoint.rules import Match, Matching, match_names
+from intruder_tui.checkpoint.renames import Renames
+from intruder_tui.checkpoint.rows import comparable_row, tensor_rows, unpaired_rows
+from intruder_tui.checkpoint.rules import NO_RENAMES, Match, Matching, match_names
+from intruder_tui.checkpoint.sides import Side
+from intruder_tui.checkpoint.tied import lent
 
 _LEFT_ALONE = "the adapter leaves it alone"
 _ATTENTION_WEIGHT = "in_proj_weight"
 """The weight of torch's MultiheadAttention that LoRA on the module itself changes."""
 
 
-def adapter_rows(base: Catalog, adapter: Adapter) -> list[Row]:
+def adapter_rows(base: Catalog, adapter: Adapter, renames: Renames = NO_RENAMES) -> list[Row]:
     """Rows of a base checkpoint and an adapter on it, in no particular order.
 
     Raises:
         CheckpointError: the adapter's pattern keys can't be matched within their time budget; layers that
-            the adapter repeats and the base lacks.
+            the adapter repeats and the base lacks; constants of a packed weight that can't be read.
     """
     left, right = Side.of_model(base), Side.of_adapter(adapter, base)
     if adapter.config.layers:
         left = repeated(left, adapter.config.layers)
     changes = _by_weight(adapter, left)
+    left = _with_shared(left, right, changes)
     full = [name for name in adapter.full if name not in changes]
-    matching = match_names(left.names, [*changes, *full])
+    shapes = (left.shapes, {**right.shapes, **_shapes(changes, adapter)})
+    matching = match_names(left.names, [*changes, *full], shapes, renames)
     rows = []
     for match in matching.matches:
         change = changes.get(match.tuned)
-        rows.append(change_row(match, left, change, adapter) if change else tensor_row(match, left, right))
+        rows += [change_row(match, left, change, adapter)] if change else tensor_rows(match, left, right)
     placed = {match.tuned for match in matching.matches}
     touched = {match.base for match in matching.matches}
-    rows += [
-        tensor_row(Match(name, name, _LEFT_ALONE), left, left) for name in left.names if name not in touched
-    ]
+    for name in left.names:
+        if name not in touched:
+            rows += tensor_rows(Match(name, name, _LEFT_ALONE), left, left)
     rows += unpaired_rows(right, "adapter", placed | set(changes), matching.ambiguous_tuned)
     rows += _unplaced(changes, placed, matching, adapter)
     return rows
@@ -58,53 +64,75 @@ def adapter_rows(base: Catalog, adapter: Adapter) -> list[Row]:
 
 def change_row(match: Match, left: Side, change: Change, adapter: Adapter) -> Row:
     """The row of a base weight and the adapter's change of it."""
-    base = left.tensors.get(match.base)
-    dtype = _adapted_dtype(base, change, adapter)
+    there = match.base in left.tensors
+    shape = left.shape(match.base) if there else ()
+    dtype = left.dtype(match.base) if there else "?"
+    adapted = f"{dtype} + {_what(change, adapter)}"
 
     def refused(reason: str) -> Row:
-        return Row(match.base, RowKind.REFUSED, base.shape if base else (), dtype, reason=reason)
+        return Row(match.base, RowKind.REFUSED, shape, adapted, reason=reason)
 
-    if base is None:
+    if not there:
         return refused(f"base: {left.absent[match.base]}")
-    packed = left.why_not_plain(match.base)
-    if packed:
-        return refused(f"base is {packed}")
+    unreadable = left.why_unreadable(match.base)
+    if unreadable:
+        return refused(f"base is {unreadable}")
     problem = problem_of(change, adapter.config)
     if problem:
         return refused(problem)
     if "tokens" not in change.parts and factors(change) == (None, None):
         reason = "the adapter changes its bias alone, which is not analysed"
-        return Row(match.base, RowKind.SKIPPED, base.shape, dtype, reason=reason)
+        return Row(match.base, RowKind.SKIPPED, shape, adapted, reason=reason)
     try:
-        stored, tuned = _tuned(match, left, base, change, adapter)
+        recipes = _recipes(match.base, left, change, adapter)
     except Unusable as unusable:
         return refused(str(unusable))
-    layer = layer_of(match.base, base.shape)
-    return comparable_row(match, layer, stored, tuned, (base.dtype, dtype))
+    layer = Layer(Role.LINEAR, "") if len(shape) > 2 else layer_of(match.base, shape)
+    match = replace(match, rule=change.rule or match.rule)
+    return comparable_row(match, layer, *recipes, (dtype, adapted), _base_notes(match.base, left))
 
 
-def _tuned(
-    match: Match, left: Side, base: StoredTensor, change: Change, adapter: Adapter
-) -> tuple[Stored, Recipe]:
-    """The recipes of both sides. Raises Unusable."""
+def _recipes(name: str, left: Side, change: Change, adapter: Adapter) -> tuple[Recipe, Recipe]:
+    """How to make both sides of an adapted weight. Raises Unusable."""
+    shape = left.shape(name)
     if "tokens" in change.parts:
-        return _with_tokens(base, change, adapter)
+        base = _weight_recipe(left, name, False)
+        indices = _token_rows(shape, change, adapter)
+        return base, ReplacedRows(_own(base, shape, change), change.parts["tokens"], indices)
     if adapter.config.init == "olora" and adapter.config.fan_in_fan_out:
         raise Unusable("OLoRA on a weight stored [in, out], whose decomposition is not recomputed")
     update = lora_update(change, adapter.config)
-    if len(base.shape) > 2 and (base.shape[0], math.prod(base.shape[1:])) == update.shape:
-        stored = Stored(base.part(0, update.shape))
+    if len(shape) > 2 and (shape[0], math.prod(shape[1:])) == update.shape:
+        base = Stored(left.tensors[name].part(0, update.shape))
     else:
-        stored = Stored(base, _transposed(match.base, base, update, left, adapter.config.fan_in_fan_out))
-    own: Recipe = stored
-    if change.replacement is not None:
-        if change.replacement.shape != base.shape:
-            raise Unusable(
-                f"base is {shape_text(base.shape)}, the adapter's own copy of it "
-                f"{shape_text(change.replacement.shape)}: give a base that was resized alike"
-            )
-        own = Stored(change.replacement.part(0, stored.tensor.shape), stored.transposed)
-    return stored, _recipe(own, update, change, adapter)
+        base = _weight_recipe(
+            left, name, _transposed(name, shape, update, left, adapter.config.fan_in_fan_out)
+        )
+    return base, _recipe(_own(base, shape, change), update, change, adapter)
+
+
+def _weight_recipe(side: Side, name: str, transposed: bool) -> Recipe:
+    packed = side.packed.get(name)
+    return packed.recipes[0] if packed else Stored(side.tensors[name], transposed)
+
+
+def _base_notes(name: str, side: Side) -> tuple[str, ...]:
+    notes = [f"base: {printable(side.origins[name])}"] if name in side.origins else []
+    return (*notes, f"base: {side.packed[name].note}") if name in side.packed else tuple(notes)
+
+
+def _own(base: Recipe, shape: tuple[int, ...], change: Change) -> Recipe:
+    """What the update is added to: the adapter's own copy of the weight, if it has one. Raises Unusable."""
+    own = change.replacement
+    if own is None:
+        return base
+    if own.shape != shape:
+        raise Unusable(
+            f"base is {shape_text(shape)}, the adapter's own copy of it {shape_text(own.shape)}: "
+            "give a base that was resized alike"
+        )
+    flat = (shape[0], math.prod(shape[1:]))
+    return Stored(own if len(shape) == 2 else own.part(0, flat), isinstance(base, Stored) and base.transposed)
 
 
 def _recipe(base: Recipe, update: LoraUpdate, change: Change, adapter: Adapter) -> Recipe:
@@ -124,26 +152,34 @@ def _recipe(base: Recipe, update: LoraUpdate, change: Change, adapter: Adapter) 
     return Adapted(base, update)
 
 
-def _with_tokens(base: StoredTensor, change: Change, adapter: Adapter) -> tuple[Stored, Recipe]:
+def _token_rows(shape: tuple[int, ...], change: Change, adapter: Adapter) -> tuple[int, ...]:
     rows = change.parts["tokens"]
     indices = adapter.config.tokens_of(change.module)
-    if len(base.shape) != 2 or rows.shape != (len(indices), base.shape[1]):
+    if len(shape) != 2 or not indices or rows.shape != (len(indices), shape[1]):
         raise Unusable(
-            f"base is {shape_text(base.shape)}, the adapter holds {shape_text(rows.shape)} for "
+            f"base is {shape_text(shape)}, the adapter holds {shape_text(rows.shape)} for "
             f"{len(indices)} trained token rows"
         )
-    if max(indices) >= base.shape[0]:
-        raise Unusable(f"token row {max(indices)} was trained, the base has {base.shape[0]} rows")
-    stored = Stored(base)
-    own = stored
-    if change.replacement is not None:
-        if change.replacement.shape != base.shape:
-            raise Unusable(
-                f"base is {shape_text(base.shape)}, the adapter's own copy of it "
-                f"{shape_text(change.replacement.shape)}: give a base that was resized alike"
-            )
-        own = Stored(change.replacement)
-    return stored, ReplacedRows(own, rows, indices)
+    if max(indices) >= shape[0]:
+        raise Unusable(f"token row {max(indices)} was trained, the base has {shape[0]} rows")
+    return indices
+
+
+def _with_shared(left: Side, right: Side, changes: Mapping[str, Change]) -> Side:
+    """The base, with the names that it ties to others and the adapter treats apart."""
+    touched = {name: next(iter(change.parts.values())) for name, change in changes.items()}
+    return lent(left, replace(right, tensors={**right.tensors, **touched}))[0]
+
+
+def _shapes(changes: Mapping[str, Change], adapter: Adapter) -> dict[str, tuple[int, ...]]:
+    """Shapes of the weights that changes apply to, as the base stores them."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    for name, change in changes.items():
+        a, b = change.parts.get("a"), change.parts.get("b")
+        if a and b and len(a.shape) == len(b.shape) == 2:
+            shape = (b.shape[0], a.shape[1])
+            shapes[name] = shape[::-1] if adapter.config.fan_in_fan_out else shape
+    return shapes
 
 
 def _by_weight(adapter: Adapter, left: Side) -> dict[str, Change]:
@@ -165,35 +201,37 @@ def _is_attention(name: str) -> bool:
     return name.rpartition(".")[2] == _ATTENTION_WEIGHT
 
 
-def _transposed(name: str, base: StoredTensor, update: LoraUpdate, left: Side, fan_in_fan_out: bool) -> bool:
+def _transposed(
+    name: str, shape: tuple[int, ...], update: LoraUpdate, left: Side, fan_in_fan_out: bool
+) -> bool:
     """Whether the base stores [in, out], as the update's shape asks. Raises Unusable when it can't fit."""
-    fits = [
-        flipped for flipped in (False, True) if (base.shape[::-1] if flipped else base.shape) == update.shape
-    ]
+    fits = [flipped for flipped in (False, True) if (shape[::-1] if flipped else shape) == update.shape]
+    if name in left.packed:
+        fits = [flipped for flipped in fits if not flipped]
     if update.flipped and False in fits:
         return False
-    if len(fits) == 2:
+    if len(fits) == 2 and len(shape) == 2:
         return bool(left.orientation.transposed(name, hint=fan_in_fan_out))
     proven = left.orientation.proven(name)
     if fits and not update.flipped and proven in (None, fits[0]):
         return fits[0]
-    raise Unusable(f"base is {shape_text(base.shape)}, the adapter's update is {shape_text(update.shape)}")
+    raise Unusable(f"base is {shape_text(shape)}, the adapter's update is {shape_text(update.shape)}")
 
 
-def _adapted_dtype(base: StoredTensor | None, change: Change, adapter: Adapter) -> str:
+def _what(change: Change, adapter: Adapter) -> str:
+    """What a change is, for people: "DoRA r 16"."""
     a, _ = factors(change)
     if "tokens" in change.parts:
-        what = "token rows"
-    elif "magnitude" in change.parts:
-        what = "DoRA"
+        return "token rows"
+    if "magnitude" in change.parts:
+        name = "DoRA"
     else:
-        what = {"pissa": "PiSSA", "olora": "OLoRA"}.get(adapter.config.init, "LoRA")
-    rank = f" r {a.shape[0]}" if a is not None and a.shape else ""
-    return f"{base.dtype if base else '?'} + {what}{rank}"
+        name = {"pissa": "PiSSA", "olora": "OLoRA"}.get(adapter.config.init, "LoRA")
+    return f"{name} r {a.shape[0]}" if a is not None and a.shape else name
 
 
 def _unplaced(
-    changes: dict[str, Change], placed: set[str], matching: Matching, adapter: Adapter
+    changes: Mapping[str, Change], placed: set[str], matching: Matching, adapter: Adapter
 ) -> list[Row]:
     rows = []
     for name, change in changes.items():
@@ -207,6 +245,6 @@ def _unplaced(
             matching.ambiguous_tuned.get(name, ""),
             problem,
         )
-        dtype = _adapted_dtype(None, change, adapter)[4:]
+        dtype = _what(change, adapter)
         rows.append(Row(name, RowKind.UNPAIRED, shape, dtype, reason="; ".join(filter(None, reasons))))
     return rows

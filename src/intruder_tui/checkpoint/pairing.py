@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from intruder_tui.checkpoint.adapter import Adapter, open_adapter
 from intruder_tui.checkpoint.adapter_config import NOTHING_SAID, AdapterOptions
+from intruder_tui.checkpoint.adapter_files import open_lora_file
 from intruder_tui.checkpoint.adapter_rows import adapter_rows
 from intruder_tui.checkpoint.catalog import Catalog, open_catalog
 from intruder_tui.checkpoint.errors import CheckpointError
@@ -30,8 +31,12 @@ def open_pairing(base: str, tuned: str, options: AdapterOptions = NOTHING_SAID) 
         )
     tuned_at = locate(tuned)
     catalog = open_catalog(base_at)
-    if tuned_at.kind is Kind.ADAPTER:
-        adapter = open_adapter(tuned_at, options)
+    adapter = (
+        open_adapter(tuned_at, options)
+        if tuned_at.kind is Kind.ADAPTER
+        else open_lora_file(tuned_at, catalog, options)
+    )
+    if adapter is not None:
         rows = adapter_rows(catalog, adapter)
         source = _source(tuned_at, adapter.tensors, adapter.notes)
         notes = _base_differs(catalog, adapter)
