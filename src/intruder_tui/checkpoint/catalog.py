@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from intruder_tui.checkpoint.errors import CheckpointError
 from intruder_tui.checkpoint.files import shown
@@ -13,6 +13,14 @@ from intruder_tui.checkpoint.names import printable
 from intruder_tui.checkpoint.recipes import StoredTensor
 from intruder_tui.checkpoint.weight_file import read_weight_header
 
+_HEADS = ("lm_head.weight", "embed_out.weight", "output.weight")
+_EMBEDDINGS = (
+    "embed_tokens.weight",
+    "wte.weight",
+    "embed_in.weight",
+    "shared.weight",
+    "word_embeddings.weight",
+)
 _LORA_MARKS = (".lora_A.", ".lora_down.", ".lora_a")
 
 
@@ -26,6 +34,7 @@ class Catalog:
         absent: names the index promises and no shard delivers, each with the reason.
         config: config.json beside the weights; empty where there is none.
         notes: remarks, those of `located` first.
+        aliases: further names of tensors that are tied, each with the name that is in `tensors`.
     """
 
     located: Located
@@ -33,6 +42,7 @@ class Catalog:
     absent: Mapping[str, str]
     config: Mapping[str, object]
     notes: tuple[str, ...]
+    aliases: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def model_type(self) -> str:
@@ -53,11 +63,15 @@ def open_catalog(located: Located) -> Catalog:
         CheckpointError: a file that is there can't be read, or the files are not a full checkpoint.
     """
     tensors: dict[str, StoredTensor] = {}
+    aliases: dict[str, str] = {}
+    notes = list(located.notes)
     weight_map = located.weight_map or {}
     unlisted = 0
     for file in located.files:
         header = read_weight_header(file)
         _refuse_partial(header)
+        aliases |= {**header.metadata, **header.aliases}
+        notes += [note for note in header.notes if note not in notes]
         for name, tensor in header.tensors.items():
             named = weight_map.get(name)
             if located.weight_map is not None and named is None:
@@ -70,7 +84,6 @@ def open_catalog(located: Located) -> Catalog:
                 continue
             tensors[name] = tensor
     _refuse_bare_adapter(located, tensors)
-    notes = list(located.notes)
     if unlisted:
         notes.append(f"{unlisted} tensors lie in the shards but not in the index")
     try:
@@ -78,11 +91,33 @@ def open_catalog(located: Located) -> Catalog:
     except CheckpointError as error:
         config = {}
         notes.append(f"not used: {error}")
-    catalog = Catalog(located, tensors, _absent(located, tensors), config, tuple(notes))
+    aliases = {name: kept for name, kept in aliases.items() if kept in tensors and name not in tensors}
+    aliases = {**_tied_head(tensors, config), **aliases}
+    absent = {name: why for name, why in _absent(located, tensors).items() if name not in aliases}
+    notes += _tied_notes(aliases)
+    catalog = Catalog(located, tensors, absent, config, (), aliases)
     if catalog.quantisation:
-        note = f"config.json says the weights are quantised ({printable(catalog.quantisation, 40)})"
-        catalog = Catalog(located, tensors, catalog.absent, config, (*notes, note))
-    return catalog
+        notes.append(f"config.json says the weights are quantised ({printable(catalog.quantisation, 40)})")
+    return replace(catalog, notes=tuple(notes))
+
+
+def _tied_head(tensors: Mapping[str, StoredTensor], config: Mapping[str, object]) -> dict[str, str]:
+    """The head that config.json ties to the only input embedding, where no file has it."""
+    text = config.get("text_config")
+    tied = config.get("tie_word_embeddings")
+    if tied is None and isinstance(text, dict):
+        tied = text.get("tie_word_embeddings")
+    if tied is not True or any(name.endswith(_HEADS) for name in tensors):
+        return {}
+    embeddings = [name for name in tensors if name.endswith(_EMBEDDINGS)]
+    return {_HEADS[0]: embeddings[0]} if len(embeddings) == 1 else {}
+
+
+def _tied_notes(aliases: Mapping[str, str]) -> list[str]:
+    if not aliases:
+        return []
+    some = [f"{printable(name, 60)} with {printable(kept, 60)}" for name, kept in list(aliases.items())[:3]]
+    return [f"tied weights, shown once: {', '.join(some)}{' …' if len(aliases) > 3 else ''}"]
 
 
 def _absent(located: Located, tensors: Mapping[str, StoredTensor]) -> dict[str, str]:

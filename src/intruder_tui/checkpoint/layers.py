@@ -125,7 +125,7 @@ _REASONS = {
     Role.BIAS: "bias: not a matrix ({shape})",
     Role.BUFFER: "buffer: not a trained weight ({shape})",
     Role.QUANTISATION: "constants of a quantised weight ({shape})",
-    Role.CONVOLUTION: "{axes} axes ({shape}), as of a convolution: not covered yet",
-    Role.EXPERTS: "a stack of expert matrices ({shape}): not covered yet",
+    Role.CONVOLUTION: "{axes} axes ({shape}), as of a convolution",
+    Role.EXPERTS: "a stack of expert matrices ({shape})",
     Role.OTHER: "not a linear layer's weight ({shape})",
 }

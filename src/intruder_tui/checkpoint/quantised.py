@@ -1,46 +1,237 @@
-"""Weights that are not stored as plain floating point: named, never decomposed raw."""
+"""Packed weights found by the constants beside them: dequantised where the scheme is known, else refused.
+
+An integer or 8-bit matrix is never taken for a weight: its codes decompose without complaint, into nonsense.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Container
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from intruder_tui.checkpoint.bitsandbytes import four_bit, is_four_bit, row_wise_int8
+from intruder_tui.checkpoint.names import printable, shape_text
+from intruder_tui.checkpoint.packed import Packed
+from intruder_tui.checkpoint.recipes import MxFp4, PackedIntegers, Scaled, StoredTensor
+from intruder_tui.checkpoint.weight_file import small_bytes
 
 FLOATS = frozenset({"F64", "F32", "F16", "BF16"})
 """Dtypes whose stored values are the weights."""
 
-_CONVERT = "dequantising is not covered yet; give a bfloat16 version of the model"
+_CODES = frozenset({"F8_E4M3", "F8_E5M2", "I8", "U8", "I32"})
+_SCALES = FLOATS | {"U8", "F8_E8M0"}
+_GIVE = "give a bfloat16 version of the model"
+_DEFAULT_BLOCK = (128, 128)
+
+_NOISE = {"F8_E4M3": 2.6, "F8_E5M2": 5.3, "I8": 1.0}
+_PACKED_NOISE = {2: 50.0, 4: 10.0, 8: 0.6}
+_MXFP4_NOISE = 12.0
+
+Tensors = Mapping[str, StoredTensor]
 
 
-def why_not_plain(name: str, dtype: str, siblings: Container[str]) -> str:
-    """Why a tensor's stored values are not its weights; empty when they are.
+@dataclass(frozen=True, slots=True)
+class Folding:
+    """Packed weights by the name the plain weight would have, and the stored names they account for."""
 
-    `siblings` are the names in the same checkpoint: a format shows by the constants beside the weight.
-    """
-    if dtype in FLOATS:
-        return ""
-    return f"stored as {_format(name, dtype, siblings)}: {_CONVERT}"
+    weights: Mapping[str, Packed]
+    folded: frozenset[str]
 
 
-def _format(name: str, dtype: str, siblings: Container[str]) -> str:
+def why_not_plain(dtype: str) -> str:
+    """Why stored values that no scheme claims are not a weight's own; empty when they are."""
+    return "" if dtype in FLOATS else f"stored as {dtype}, which is no weight's own values: {_GIVE}"
+
+
+def fold(tensors: Tensors, config: Mapping[str, object]) -> Folding:
+    """Find the packed weights of a checkpoint; `config` is its config.json. Raises CheckpointError."""
+    weights: dict[str, Packed] = {}
+    folded: set[str] = set()
+    method = _method(config)
+    for name, tensor in tensors.items():
+        # bitsandbytes may keep its codes in the bits of bfloat16 numbers.
+        if (tensor.dtype in FLOATS and not is_four_bit(name, tensors)) or name in folded:
+            continue
+        module, _, leaf = name.rpartition(".")
+        reader = _READERS.get(leaf) or (_blocks if leaf.endswith("_blocks") else None)
+        found = reader(name, tensors, config) if reader else _plain_codes(name, tensors, config, method)
+        if found is not None:
+            target, packed, used = found
+            weights[target] = packed
+            folded.update((name, *(one for one in used if one in tensors)))
+        elif module and leaf in _ALWAYS_CONSTANTS:
+            folded.add(name)
+    return Folding(weights, frozenset(folded))
+
+
+Found = tuple[str, Packed, tuple[str, ...]]
+Config = Mapping[str, object]
+
+
+def _plain_codes(name: str, tensors: Tensors, config: Config, method: str) -> Found | None:
+    tensor = tensors[name]
     module, _, leaf = name.rpartition(".")
-    if leaf == "qweight":
-        return "GPTQ integers" if f"{module}.g_idx" in siblings else "AWQ or GPTQ integers"
-    if leaf == "weight_packed":
-        return "packed integers (compressed-tensors)"
-    if leaf.endswith("_blocks"):
-        return "MXFP4 blocks"
-    if leaf.startswith("_weight_qdata"):
-        return "torchao quantised data"
-    if f"{module}.SCB" in siblings:
-        return "int8 (bitsandbytes)"
-    if f"{name}.absmax" in siblings:
-        for kind in ("nf4", "fp4"):
-            if f"{name}.quant_state.bitsandbytes__{kind}" in siblings:
-                return f"{kind} (bitsandbytes)"
-        return "4 bits (bitsandbytes)"
-    if dtype.startswith("F8"):
-        if f"{name}_scale_inv" in siblings:
-            return f"{dtype} with block scales (FP8)"
-        if f"{name}_scale" in siblings:
-            return f"{dtype} with scales (FP8)"
-        return f"{dtype} without scales (FP8)"
-    return dtype
+    if is_four_bit(name, tensors):
+        packed, used = four_bit(name, tensors)
+        return name, packed, used
+    if tensor.dtype not in _CODES or len(tensor.shape) < 2 or not (leaf == "weight" or leaf.endswith("proj")):
+        return None
+    if f"{module}.SCB" in tensors:
+        packed, used = row_wise_int8(name, tensors)
+        return name, packed, used
+    constants = tuple(f"{module}.{one}" for one in ("input_scale", "weight_zero_point", "input_zero_point"))
+    for suffix in ("_scale_inv", "_scale"):
+        if f"{name}{suffix}" in tensors:
+            packed = _scaled(
+                tensor, tensors[f"{name}{suffix}"], config, f"{module}.weight_zero_point" in tensors
+            )
+            return name, packed, (f"{name}{suffix}", *constants)
+    if tensor.dtype.startswith("F8") and len(tensor.shape) == 2:
+        scheme = f"{tensor.dtype} without scales"
+        recipe = Scaled(tensor, None, (tensor.shape[0], tensor.shape[1]))
+        return name, Packed(tensor, tensor.shape, scheme, (recipe,), _NOISE[tensor.dtype]), constants
+    scheme = f"{printable(method, 40)} ({tensor.dtype})" if method else tensor.dtype
+    return name, _refused(tensor, scheme), (f"{module}.weight_scales", *constants)
+
+
+def _scaled(values: StoredTensor, scale: StoredTensor, config: Config, zero_point: bool) -> Packed:
+    scheme = f"{values.dtype} with {scale.dtype} scales"
+    if len(values.shape) != 2 or values.dtype not in _NOISE or scale.dtype not in _SCALES:
+        return _refused(values, scheme)
+    if zero_point and not values.dtype.startswith("F8"):
+        return _refused(values, f"{values.dtype} with zero points")
+    rows, columns = values.shape
+    blocks = [(rows, columns), (1, columns), *_blocks_of(config)]
+    size = math.prod(scale.shape)
+    for block in blocks:
+        grid = (math.ceil(rows / block[0]), math.ceil(columns / block[1]))
+        fits = (
+            size == 1
+            if block == (rows, columns)
+            else scale.shape in (grid, (rows,) if grid[1] == 1 else grid)
+        )
+        if fits:
+            recipe = Scaled(values, scale, block)
+            return Packed(values, values.shape, scheme, (recipe,), _NOISE[values.dtype])
+    return _refused(
+        values, f"{scheme} ({shape_text(scale.shape)} of them for {shape_text(values.shape)} values)"
+    )
+
+
+def _blocks_of(config: Config) -> list[tuple[int, int]]:
+    """The block sizes that config.json names; the usual one where it names none."""
+    described = config.get("quantization_config")
+    found = []
+    if isinstance(described, dict):
+        found.append(described.get("weight_block_size"))
+        groups = described.get("config_groups")
+        for group in groups.values() if isinstance(groups, dict) else ():
+            weights = group.get("weights") if isinstance(group, dict) else None
+            if isinstance(weights, dict):
+                found.append(weights.get("block_structure"))
+                found.append([1, weights.get("group_size")])
+    blocks = [
+        (one[0], one[1])
+        for one in found
+        if isinstance(one, list) and len(one) == 2 and all(type(n) is int and 0 < n < 2**31 for n in one)
+    ]
+    return blocks or [_DEFAULT_BLOCK]
+
+
+def _packed_integers(name: str, tensors: Tensors, config: Config) -> Found:
+    module = name.rpartition(".")[0]
+    values, target = tensors[name], f"{module}.weight"
+    scale, shape = tensors.get(f"{module}.weight_scale"), tensors.get(f"{module}.weight_shape")
+    used = tuple(f"{module}.{one}" for one in _COMPRESSED_CONSTANTS)
+    scheme = "packed integers (compressed-tensors)"
+    if f"{module}.weight_zero_point" in tensors or f"{module}.weight_g_idx" in tensors:
+        return target, _refused(values, f"{scheme} with zero points or reordered groups"), used
+    if scale is None or shape is None or scale.dtype not in FLOATS or len(values.shape) != 2:
+        return target, _refused(values, scheme), used
+    size = _stored_shape(shape)
+    bits = next((b for b in (2, 4, 8) if size and values.shape == (size[0], math.ceil(size[1] * b / 32))), 0)
+    if values.dtype != "I32" or not size or not bits:
+        return target, _refused(values, scheme), used
+    groups = scale.shape[1] if len(scale.shape) == 2 else 1
+    if math.prod(scale.shape) == 1:
+        block = size
+    elif groups and scale.shape[0] == size[0] and size[1] % groups == 0:
+        block = (1, size[1] // groups)
+    else:
+        return target, _refused(values, f"{scheme} with {shape_text(scale.shape)} scales"), used
+    recipe = PackedIntegers(values, scale, size, bits, block)
+    scheme = f"int{bits} (compressed-tensors)"
+    return target, Packed(values, size, scheme, (recipe,), _PACKED_NOISE[bits]), used
+
+
+def _stored_shape(tensor: StoredTensor) -> tuple[int, int] | None:
+    width = {"I64": 8, "I32": 4}.get(tensor.dtype)
+    if width is None or tensor.shape != (2,):
+        return None
+    data = small_bytes(tensor)
+    rows, columns = (int.from_bytes(data[at : at + width], "little") for at in (0, width))
+    return (rows, columns) if 0 < rows < 2**31 and 0 < columns < 2**31 else None
+
+
+def _blocks(name: str, tensors: Tensors, config: Config) -> Found | None:
+    target = name.removesuffix("_blocks")
+    blocks, scales = tensors[name], tensors.get(f"{target}_scales")
+    if scales is None or blocks.dtype != "U8" or scales.dtype not in ("U8", "F8_E8M0"):
+        return None
+    shape = blocks.shape
+    if len(shape) != 4 or shape[3] != 16 or scales.shape != shape[:3] or 0 in shape:
+        return target, _refused(blocks, "MXFP4 blocks of an unusual shape"), (scales.name,)
+    count, rows, groups, width = shape
+    recipes = tuple(
+        MxFp4(
+            blocks.part(index * rows * groups * width, (rows, groups, width)),
+            scales.part(index * rows * groups, (rows, groups)),
+        )
+        for index in range(count)
+    )
+    packed = Packed(blocks, (count, rows, groups * 32), "MXFP4", recipes, _MXFP4_NOISE)
+    return target, packed, (scales.name,)
+
+
+def _named(scheme: str, *constants: str) -> Callable[[str, Tensors, Config], Found]:
+    def refuse(name: str, tensors: Tensors, config: Config) -> Found:
+        module = name.rpartition(".")[0]
+        said = _method(config)
+        called = f"{scheme}, {printable(said, 40)}" if said and said.lower() not in scheme.lower() else scheme
+        used = tuple(f"{module}.{constant}" for constant in constants)
+        return f"{module}.weight", _refused(tensors[name], called), used
+
+    return refuse
+
+
+def _auto_or_gpt(name: str, tensors: Tensors, config: Config) -> Found:
+    module = name.rpartition(".")[0]
+    scheme = "GPTQ integers" if f"{module}.g_idx" in tensors else "AWQ integers"
+    return _named(scheme, "qzeros", "scales", "g_idx")(name, tensors, config)
+
+
+def _refused(values: StoredTensor, scheme: str) -> Packed:
+    return Packed(
+        values, values.shape, scheme, reason=f"stored as {scheme}, which is not dequantised: {_GIVE}"
+    )
+
+
+def _method(config: Config) -> str:
+    described = config.get("quantization_config")
+    method = described.get("quant_method") if isinstance(described, dict) else None
+    return method if isinstance(method, str) else ""
+
+
+_COMPRESSED_CONSTANTS = (
+    *("weight_scale", "weight_shape", "weight_zero_point", "weight_g_idx", "weight_global_scale"),
+    *("input_scale", "input_zero_point", "input_global_scale"),
+)
+_ALWAYS_CONSTANTS = frozenset({"weight_format", "g_idx", "qzeros", "weight_shape"})
+_READERS: dict[str, Callable[[str, Tensors, Config], Found | None]] = {
+    "weight_packed": _packed_integers,
+    "qweight": _auto_or_gpt,
+    "_weight_qdata": _named("torchao quantised data", "_weight_scale", "_weight_zero_point"),
+    "W_q": _named("HQQ integers", "scale", "zero", "meta"),
+    "codes": _named("AQLM codes", "codebooks", "scales"),
+    "Qidxs": _named("QuIP codes", "SU", "SV", "Wscale"),
+}

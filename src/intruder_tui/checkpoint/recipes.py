@@ -119,7 +119,7 @@ class Adapted:
 
 @dataclass(frozen=True, slots=True)
 class Dora:
-    """W1 = magnitude * V / norm(V), V = W0 + dW, norm and magnitude per row, or per column (DoRA, 2402.09353).
+    """W1 = magnitude * V / norm(V), V = W0 + dW, norm and magnitude per row, or per column (2402.09353).
 
     PEFT takes columns of an embedding [vocabulary, features], rows of everything else.
     """
@@ -185,7 +185,7 @@ class FourBit:
     """bitsandbytes nf4 and fp4: W = codebook[code] * absmax, one absmax per block of consecutive elements.
 
     Attributes:
-        values: U8, two codes a byte, the first in the high half.
+        values: two codes a byte, the first in the high half; bytes of whatever dtype.
         absmax: per block: F32, or U8 codes of `nested`.
         codebook: [16] F32.
         shape: (out, in) of W.

@@ -2,57 +2,43 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Container, Mapping
-from dataclasses import dataclass
 
-from intruder_tui.checkpoint.adapter import Adapter
 from intruder_tui.checkpoint.catalog import Catalog
+from intruder_tui.checkpoint.fused import taken_apart
 from intruder_tui.checkpoint.layers import Layer, Role, layer_of
-from intruder_tui.checkpoint.names import shape_text
-from intruder_tui.checkpoint.orientation import Orientation
+from intruder_tui.checkpoint.names import printable, shape_text
 from intruder_tui.checkpoint.pairs import MatrixPair, Row, RowKind
-from intruder_tui.checkpoint.quantised import why_not_plain
-from intruder_tui.checkpoint.recipes import Recipe, Stored, StoredTensor
-from intruder_tui.checkpoint.rules import Match, match_names
+from intruder_tui.checkpoint.recipes import (
+    FourBit,
+    MxFp4,
+    PackedIntegers,
+    Recipe,
+    Scaled,
+    Stored,
+)
+from intruder_tui.checkpoint.renames import Renames
+from intruder_tui.checkpoint.rules import NO_RENAMES, Match, match_names
+from intruder_tui.checkpoint.sides import Side
+from intruder_tui.checkpoint.stacks import experts, stack_shape
+from intruder_tui.checkpoint.tied import lent
 
 _NEVER_ANALYSED = frozenset({Role.BUFFER, Role.QUANTISATION, Role.BIAS, Role.NORM})
 _RESIZABLE = frozenset({Role.EMBEDDING, Role.HEAD})
+_IN_OUT = "stored [in, out], shown and analysed as [out, in]"
 
 
-@dataclass(frozen=True, slots=True)
-class Side:
-    """One set of full tensors as row-making sees it; `absent` are promised names without a tensor."""
+def model_rows(base: Catalog, tuned: Catalog, renames: Renames = NO_RENAMES) -> list[Row]:
+    """Rows of two full checkpoints, in no particular order.
 
-    tensors: Mapping[str, StoredTensor]
-    absent: Mapping[str, str]
-    orientation: Orientation
-
-    @classmethod
-    def of_model(cls, catalog: Catalog) -> Side:
-        """A full checkpoint."""
-        return cls(catalog.tensors, catalog.absent, Orientation(catalog.tensors, catalog.model_type))
-
-    @classmethod
-    def of_adapter(cls, adapter: Adapter, base: Catalog) -> Side:
-        """The full tensors an adapter carries, stored as its base stores them."""
-        return cls(adapter.full, {}, Orientation(adapter.full, base.model_type))
-
-    @property
-    def names(self) -> list[str]:
-        """Every name of this side."""
-        return [*self.tensors, *self.absent]
-
-    def why_not_plain(self, name: str) -> str:
-        """Why a tensor's stored values are not its weights; empty when they are."""
-        return why_not_plain(name, self.tensors[name].dtype, self.tensors)
-
-
-def model_rows(base: Catalog, tuned: Catalog) -> list[Row]:
-    """Rows of two full checkpoints, in no particular order."""
-    left, right = Side.of_model(base), Side.of_model(tuned)
-    matching = match_names(left.names, right.names)
+    Raises:
+        CheckpointError: constants of a packed weight can't be read; a rename takes too long.
+    """
+    left, right = taken_apart(*lent(Side.of_model(base), Side.of_model(tuned)))
+    matching = match_names(left.names, right.names, (left.shapes, right.shapes), renames)
     return [
-        *(tensor_row(match, left, right) for match in matching.matches),
+        *(row for match in matching.matches for row in tensor_rows(match, left, right)),
         *unpaired_rows(left, "base", {match.base for match in matching.matches}, matching.ambiguous_base),
         *unpaired_rows(
             right, "tuned model", {match.tuned for match in matching.matches}, matching.ambiguous_tuned
@@ -60,47 +46,156 @@ def model_rows(base: Catalog, tuned: Catalog) -> list[Row]:
     ]
 
 
+def tensor_rows(match: Match, left: Side, right: Side) -> list[Row]:
+    """The rows of two full tensors: one, or for stacks of experts one an expert."""
+    if match.base in left.tensors and match.tuned in right.tensors:
+        shapes = left.shape(match.base), right.shape(match.tuned)
+        stacked = all(layer_of(match.base, shape).role is Role.EXPERTS for shape in shapes)
+        readable = not left.why_unreadable(match.base) and not right.why_unreadable(match.tuned)
+        if stacked and readable and stack_shape(left, match.base) == stack_shape(right, match.tuned):
+            return _stack_rows(match, left, right)
+    return [tensor_row(match, left, right)]
+
+
 def tensor_row(match: Match, left: Side, right: Side) -> Row:
-    """The row of two stored tensors."""
+    """The row of two full tensors that are not stacks."""
     if match.base not in left.tensors or match.tuned not in right.tensors:
         return _absent_row(match, left, right)
-    base, tuned = left.tensors[match.base], right.tensors[match.tuned]
-    layer = layer_of(match.base, base.shape)
-    dtype = base.dtype if base.dtype == tuned.dtype else f"{base.dtype}, {tuned.dtype}"
+    base, tuned = left.shape(match.base), right.shape(match.tuned)
+    layer = layer_of(match.base, base)
+    dtypes = (left.dtype(match.base), right.dtype(match.tuned))
 
     def row(kind: RowKind, reason: str) -> Row:
-        return Row(match.base, kind, base.shape, dtype, reason=reason)
+        return Row(match.base, kind, base, _both(dtypes), reason=reason)
 
-    differs = f"base is {shape_text(base.shape)}, tuned is {shape_text(tuned.shape)}"
+    differs = f"base is {shape_text(base)}, tuned is {shape_text(tuned)}"
     if layer.role in _NEVER_ANALYSED:
-        return row(RowKind.SKIPPED, layer.reason if base.shape == tuned.shape else f"{layer.role}: {differs}")
-    packed = _packed(left.why_not_plain(match.base), right.why_not_plain(match.tuned))
-    if packed:
-        return row(RowKind.SKIPPED if max(len(base.shape), len(tuned.shape)) < 2 else RowKind.REFUSED, packed)
-    if not len(base.shape) == len(tuned.shape) == 2:
-        same = base.shape == tuned.shape
+        return row(RowKind.SKIPPED, layer.reason if base == tuned else f"{layer.role}: {differs}")
+    unreadable = _of_both(left.why_unreadable(match.base), right.why_unreadable(match.tuned))
+    if unreadable:
+        return row(RowKind.SKIPPED if max(len(base), len(tuned)) < 2 else RowKind.REFUSED, unreadable)
+    if layer.role is Role.CONVOLUTION and base == tuned:
+        return _convolution_row(match, left, right)
+    if not len(base) == len(tuned) == 2:
+        same = base == tuned
         return row(RowKind.SKIPPED if same else RowKind.REFUSED, layer.reason if same else differs)
-    of_base, of_tuned = left.orientation.transposed(match.base), right.orientation.transposed(match.tuned)
-    recipes = (
-        Stored(base, bool(of_tuned if of_base is None else of_base)),
-        Stored(tuned, bool(of_base if of_tuned is None else of_tuned)),
-    )
-    if oriented(recipes[0]) != oriented(recipes[1]):
-        return row(RowKind.REFUSED, f"{differs}{_resized(layer, base, tuned)}")
-    return comparable_row(match, layer, recipes[0], recipes[1], (base.dtype, tuned.dtype))
+    recipes = _oriented_recipes(match, left, right)
+    made = oriented(recipes[0]), oriented(recipes[1])
+    notes = _notes(match, left, right)
+    if made[0] != made[1]:
+        common = _common_rows(layer, recipes)
+        if common is None:
+            return row(RowKind.REFUSED, differs)
+        recipes, resized = common
+        notes = (*notes, resized)
+    return comparable_row(match, layer, recipes[0], recipes[1], dtypes, notes)
 
 
-def comparable_row(match: Match, layer: Layer, base: Stored, tuned: Recipe, dtypes: tuple[str, str]) -> Row:
+def comparable_row(
+    match: Match,
+    layer: Layer,
+    base: Recipe,
+    tuned: Recipe,
+    dtypes: tuple[str, str],
+    notes: tuple[str, ...] = (),
+) -> Row:
     """The row of two recipes of the same shape, analysed by default if it is a linear layer's weight."""
     shape = oriented(base)
-    # An adapted dtype names the base's own: "BF16 + LoRA r 16".
-    dtype = dtypes[1] if dtypes[1].startswith(dtypes[0]) else f"{dtypes[0]}, {dtypes[1]}"
     if 0 in shape:
-        return Row(match.base, RowKind.SKIPPED, shape, dtype, reason=f"no elements ({shape_text(shape)})")
-    notes = ("stored [in, out], shown and analysed as [out, in]",) if base.transposed else ()
+        reason = f"no elements ({shape_text(shape)})"
+        return Row(match.base, RowKind.SKIPPED, shape, _both(dtypes), reason=reason)
+    if isinstance(base, Stored) and base.transposed:
+        notes = (_IN_OUT, *notes)
     pair = MatrixPair(match.base, shape, base, tuned, dtypes, match.rule, notes)
     kind = RowKind.MATRIX if layer.role is Role.LINEAR else RowKind.SKIPPED
-    return Row(match.base, kind, shape, dtype, pair, layer.reason)
+    return Row(match.base, kind, shape, _both(dtypes), pair, layer.reason)
+
+
+def _stack_rows(match: Match, left: Side, right: Side) -> list[Row]:
+    dtypes = (left.dtype(match.base), right.dtype(match.tuned))
+    notes = _notes(match, left, right)
+    layer = Layer(Role.LINEAR, "")
+    return [
+        comparable_row(
+            Match(f"{match.base}.{index}", f"{match.tuned}.{index}", match.rule),
+            layer,
+            one,
+            other,
+            dtypes,
+            notes,
+        )
+        for index, (one, other) in enumerate(
+            zip(experts(left, match.base), experts(right, match.tuned), strict=True)
+        )
+    ]
+
+
+def _convolution_row(match: Match, left: Side, right: Side) -> Row:
+    base, tuned = left.tensors[match.base], right.tensors[match.tuned]
+    flat = (base.shape[0], math.prod(base.shape[1:]))
+    note = f"a convolution ({shape_text(base.shape)}), seen as out x everything else"
+    return comparable_row(
+        match,
+        Layer(Role.LINEAR, ""),
+        Stored(base.part(0, flat)),
+        Stored(tuned.part(0, flat)),
+        (base.dtype, tuned.dtype),
+        (*_notes(match, left, right), note),
+    )
+
+
+def _oriented_recipes(match: Match, left: Side, right: Side) -> tuple[Recipe, Recipe]:
+    """Recipes that give [out, in]; where nothing tells how one side is stored, it is stored as the other."""
+    known = [
+        False if name in side.packed else side.orientation.transposed(name)
+        for side, name in ((left, match.base), (right, match.tuned))
+    ]
+    return (
+        _recipe(left, match.base, bool(known[1] if known[0] is None else known[0])),
+        _recipe(right, match.tuned, bool(known[0] if known[1] is None else known[1])),
+    )
+
+
+def _recipe(side: Side, name: str, transposed: bool) -> Recipe:
+    packed = side.packed.get(name)
+    return packed.recipes[0] if packed else Stored(side.tensors[name], transposed)
+
+
+def _common_rows(layer: Layer, recipes: tuple[Recipe, Recipe]) -> tuple[tuple[Stored, Stored], str] | None:
+    """Of an embedding or a head whose vocabulary was resized the rows that both have, and that said."""
+    base, tuned = recipes
+    if layer.role not in _RESIZABLE or not isinstance(base, Stored) or not isinstance(tuned, Stored):
+        return None
+    sizes, columns = (base.tensor.shape[0], tuned.tensor.shape[0]), base.tensor.shape[1]
+    if base.transposed or tuned.transposed or tuned.tensor.shape[1] != columns:
+        return None
+    common = min(sizes)
+    more = abs(sizes[1] - sizes[0])
+    said = (
+        f"{more} new rows of the tuned side" if sizes[1] > sizes[0] else f"{more} rows that only the base has"
+    )
+    shape = (common, columns)
+    return (
+        (Stored(base.tensor.part(0, shape)), Stored(tuned.tensor.part(0, shape))),
+        f"the vocabulary was resized from {sizes[0]} to {sizes[1]}: the first {common} rows are compared, "
+        f"{said} are left out",
+    )
+
+
+def _notes(match: Match, left: Side, right: Side) -> tuple[str, ...]:
+    """What a row must say of how its two sides are stored."""
+    notes = []
+    for called, side, name in (("base", left, match.base), ("tuned", right, match.tuned)):
+        if name in side.origins:
+            notes.append(f"{called}: {printable(side.origins[name])}")
+        if name in side.packed:
+            notes.append(f"{called}: {side.packed[name].note}")
+    return tuple(notes)
+
+
+def _both(dtypes: tuple[str, str]) -> str:
+    # An adapted dtype names the base's own: "BF16 + LoRA r 16".
+    return dtypes[1] if dtypes[1].startswith(dtypes[0]) else f"{dtypes[0]}, {dtypes[1]}"
 
 
 def unpaired_rows(side: Side, called: str, paired: Container[str], ambiguous: Mapping[str, str]) -> list[Row]:
@@ -111,23 +206,33 @@ def unpaired_rows(side: Side, called: str, paired: Container[str], ambiguous: Ma
             continue
         tensor = side.tensors.get(name)
         reasons = [f"only in the {called}", ambiguous.get(name, ""), side.absent.get(name, "")]
-        reasons.append(side.why_not_plain(name) if tensor and len(tensor.shape) > 1 else "")
+        reasons.append(side.why_unreadable(name) if tensor and len(tensor.shape) > 1 else "")
         rows.append(
             Row(
                 name,
                 RowKind.UNPAIRED,
-                tensor.shape if tensor else (),
-                tensor.dtype if tensor else "",
+                side.shape(name) if tensor else (),
+                side.dtype(name) if tensor else "",
                 reason="; ".join(filter(None, reasons)),
             )
         )
     return rows
 
 
-def oriented(stored: Stored) -> tuple[int, int]:
-    """(out, in) of a 2-D stored tensor."""
-    rows, columns = stored.tensor.shape
-    return (columns, rows) if stored.transposed else (rows, columns)
+def oriented(recipe: Recipe) -> tuple[int, int]:
+    """(out, in) of what a recipe gives. Raises TypeError for one that an adapter makes of another."""
+    match recipe:
+        case Stored():
+            rows, columns = recipe.tensor.shape
+            return (columns, rows) if recipe.transposed else (rows, columns)
+        case Scaled():
+            rows, columns = recipe.values.shape
+            return rows, columns
+        case MxFp4():
+            return recipe.blocks.shape[0], math.prod(recipe.blocks.shape[1:]) * 2
+        case FourBit() | PackedIntegers():
+            return recipe.shape
+    raise TypeError(f"{type(recipe).__name__} has the shape of its base")
 
 
 def _absent_row(match: Match, left: Side, right: Side) -> Row:
@@ -141,13 +246,7 @@ def _absent_row(match: Match, left: Side, right: Side) -> Row:
     return Row(match.base, RowKind.REFUSED, shape, dtype, reason="; ".join(reasons))
 
 
-def _packed(base: str, tuned: str) -> str:
+def _of_both(base: str, tuned: str) -> str:
     if base == tuned:
         return base
     return "; ".join(f"{called} is {why}" for called, why in (("base", base), ("tuned", tuned)) if why)
-
-
-def _resized(layer: Layer, base: StoredTensor, tuned: StoredTensor) -> str:
-    if layer.role in _RESIZABLE and base.shape[1] == tuned.shape[1]:
-        return ": the vocabulary was resized, and comparing the common rows is not covered yet"
-    return ""

@@ -1,10 +1,15 @@
-"""Which base name belongs to which tuned name: exact, then known wrappers and prefixes, never a guess."""
+"""Which base name belongs to which tuned name: exact, then what a person maps, known wrappers and prefixes,
+older names of a module, voted rewrites; never a guess."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+
+from intruder_tui.checkpoint.layers import Role, layer_of
+from intruder_tui.checkpoint.renames import Renames
+from intruder_tui.checkpoint.votes import vote
 
 _WRAPPERS = frozenset(
     {"module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module", "base_layer"}
@@ -44,6 +49,8 @@ ones Lightning and multimodal models add. "encoder" and "decoder" are not among 
 
 _MOST_PREFIXES = 3
 
+_MIXTRAL = {"w1": "gate_proj", "w2": "down_proj", "w3": "up_proj"}
+
 
 @dataclass(frozen=True, slots=True)
 class Match:
@@ -63,12 +70,34 @@ class Matching:
     ambiguous_tuned: dict[str, str]
 
 
-def match_names(base: Iterable[str], tuned: Iterable[str]) -> Matching:
-    """Match two sets of names. No name is used twice; a name with two candidates is left ambiguous."""
+Shapes = Mapping[str, tuple[int, ...]]
+
+NO_RENAMES = Renames(())
+
+
+def match_names(
+    base: Iterable[str],
+    tuned: Iterable[str],
+    shapes: tuple[Shapes, Shapes] | None = None,
+    renames: Renames = NO_RENAMES,
+) -> Matching:
+    """Match two sets of names. No name is used twice; a name with two candidates is left ambiguous.
+
+    `shapes`, of the base's and of the tuned names, keep voted rewrites from pairing what can't belong
+    together. `renames` are applied to tuned names and come before every other rule.
+
+    Raises:
+        CheckpointError: a rename takes too long.
+    """
     base_names, tuned_names = dict.fromkeys(base), dict.fromkeys(tuned)
-    matches = [Match(name, name, "exact") for name in base_names if name in tuned_names]
-    left = [name for name in base_names if name not in tuned_names]
-    right = [name for name in tuned_names if name not in base_names]
+    matches, mapped = _mapped(base_names, tuned_names, renames)
+    done_base = {match.base for match in matches}
+    matches += [
+        Match(name, name, "exact")
+        for name in base_names
+        if name in tuned_names and name not in done_base and name not in mapped
+    ]
+    left, right = _left_over(base_names, tuned_names, matches)
     candidates, rivals = _candidates(left, right)
     ambiguous_base: dict[str, str] = {}
     ambiguous_tuned: dict[str, str] = {}
@@ -81,7 +110,50 @@ def match_names(base: Iterable[str], tuned: Iterable[str]) -> Matching:
     for name, found in candidates.items():
         if len(found) == 1 and (only := next(iter(found))) not in ambiguous_base:
             matches.append(Match(only, name, found[only]))
+    left, right = _left_over(base_names, tuned_names, matches)
+    left = [name for name in left if name not in ambiguous_base]
+    right = [name for name in right if name not in ambiguous_tuned]
+    voted = vote(_unique_plain(left), _unique_plain(right), lambda b, t: _fits(b, t, shapes))
+    matches += [Match(b, t, str(rewrite)) for b, t, rewrite in voted.pairs]
+    contested = "ambiguous: two rewrites of its prefix have about as many weights behind them"
+    ambiguous_base |= dict.fromkeys(voted.contested_base, contested)
+    ambiguous_tuned |= dict.fromkeys(voted.contested_tuned, contested)
     return Matching(tuple(matches), ambiguous_base, ambiguous_tuned)
+
+
+def _mapped(
+    base: Mapping[str, None], tuned: Mapping[str, None], renames: Renames
+) -> tuple[list[Match], set[str]]:
+    """What the person's own renames pair, and every tuned name they renamed."""
+    renamed = renames.apply(tuned)
+    targets = Counter(new for new, _ in renamed.values())
+    matches = [
+        Match(new, name, rule) for name, (new, rule) in renamed.items() if new in base and targets[new] == 1
+    ]
+    return matches, set(renamed)
+
+
+def _left_over(
+    base: Mapping[str, None], tuned: Mapping[str, None], matches: list[Match]
+) -> tuple[list[str], list[str]]:
+    done_base, done_tuned = {match.base for match in matches}, {match.tuned for match in matches}
+    return [n for n in base if n not in done_base], [n for n in tuned if n not in done_tuned]
+
+
+def _unique_plain(names: list[str]) -> dict[str, str]:
+    """Names by their plain form; those that share one are left out."""
+    return {plain: found[0] for plain, found in _by_plain_name(names).items() if len(found) == 1}
+
+
+def _fits(base: str, tuned: str, shapes: tuple[Shapes, Shapes] | None) -> bool:
+    """Equal shapes; the first axis of an embedding or a head may differ, as a vocabulary is resized."""
+    if shapes is None or base not in shapes[0] or tuned not in shapes[1]:
+        return True
+    one, other = shapes[0][base], shapes[1][tuned]
+    if one == other:
+        return True
+    resizable = layer_of(base, one).role in (Role.EMBEDDING, Role.HEAD)
+    return resizable and len(one) == len(other) == 2 and one[1] == other[1]
 
 
 def _candidates(
@@ -97,12 +169,12 @@ def _candidates(
         back[base_name].setdefault(tuned_name, rule)
 
     for plain, names in plain_tuned.items():
-        for shorter, removed in _shortened(plain):
+        for shorter, removed in shortened(plain):
             for base_name in plain_base.get(shorter, ()):
                 for name in names:
                     note(base_name, name, f"tuned without {removed!r}" if removed else "wrappers removed")
     for plain, names in plain_base.items():
-        for shorter, removed in _shortened(plain):
+        for shorter, removed in shortened(plain):
             if removed:
                 for tuned_name in plain_tuned.get(shorter, ()):
                     for name in names:
@@ -113,12 +185,13 @@ def _candidates(
 def _by_plain_name(names: list[str]) -> dict[str, list[str]]:
     plain: dict[str, list[str]] = defaultdict(list)
     for name in names:
-        plain[without_wrappers(name)].append(name)
+        plain[plain_name(name)].append(name)
     return plain
 
 
-def without_wrappers(name: str) -> str:
-    """A name without the components that wrappers put into it; older norms' gamma and beta renamed."""
+def plain_name(name: str) -> str:
+    """A name without the components that wrappers put into it; norms' gamma and beta, and Mixtral's older
+    names, renamed."""
     parts = name.split(".")
     if parts[:2] == ["base_model", "model"]:
         parts = parts[2:]
@@ -133,10 +206,18 @@ def without_wrappers(name: str) -> str:
             kept.append(part)
     if len(kept) > 1 and kept[-1] in ("gamma", "beta") and "norm" in kept[-2].lower():
         kept[-1] = "weight" if kept[-1] == "gamma" else "bias"
-    return ".".join(kept)
+    return ".".join(_newer(kept))
 
 
-def _shortened(name: str) -> Iterator[tuple[str, str]]:
+def _newer(parts: list[str]) -> list[str]:
+    """Mixtral's own names for its experts, as newer transformers have them."""
+    if "block_sparse_moe" not in parts:
+        return parts
+    at = parts.index("block_sparse_moe")
+    return [*parts[:at], "mlp", *(_MIXTRAL.get(part, part) for part in parts[at + 1 :])]
+
+
+def shortened(name: str) -> Iterator[tuple[str, str]]:
     """The name, then the name without one, two, three known leading components, and what was removed."""
     yield name, ""
     removed: list[str] = []

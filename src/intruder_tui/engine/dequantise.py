@@ -60,7 +60,7 @@ def _scaled(recipe: Scaled, read: Read) -> Tensor:
 def _scales(stored: Tensor) -> Tensor:
     """Scales as numbers: bytes are exponents (E8M0)."""
     if stored.dtype == torch.uint8:
-        return torch.ldexp(torch.ones((), dtype=torch.float32), stored.int() - _EXPONENT_BIAS)
+        return torch.exp2(stored.float() - _EXPONENT_BIAS)
     return stored.float()
 
 
@@ -81,7 +81,7 @@ def _multiply_blocks(weight: Tensor, scale: Tensor, block: tuple[int, int]) -> N
 
 def _four_bit(recipe: FourBit, read: Read) -> Tensor:
     size = math.prod(recipe.shape)
-    codes = _nibbles(read(recipe.values).reshape(-1), high_first=True)
+    codes = _nibbles(read(recipe.values).reshape(-1).view(torch.uint8), high_first=True)
     if codes.numel() not in (size, size + size % 2):
         raise DequantiseError(f"{codes.numel()} codes of 4 bits for {size} elements")
     weight = _looked_up(read(recipe.codebook), codes[:size])

@@ -114,11 +114,21 @@ def test_a_resized_vocabulary_is_said_and_the_layers_still_pair(models: Path, tm
     model.resize_token_embeddings(70)
     model.save_pretrained(tmp_path / "resized")
     pairing = opened(models / "llama", tmp_path / "resized")
-    reasons = {row.name: row.reason for row in pairing.rows if row.kind is RowKind.REFUSED}
-    assert set(reasons) == {"model.embed_tokens.weight", "lm_head.weight"}
-    assert reasons["lm_head.weight"].startswith(
-        "base is 64 x 32, tuned is 70 x 32: the vocabulary was resized"
-    )
+    rows = {
+        row.name: row.pair
+        for row in pairing.rows
+        if row.name in ("model.embed_tokens.weight", "lm_head.weight")
+    }
+    for name, pair in rows.items():
+        assert pair is not None
+        assert pair.shape == (64, 32)
+        assert pair.notes == (
+            "the vocabulary was resized from 64 to 70: the first 64 rows are compared, "
+            "6 new rows of the tuned side are left out",
+        )
+        tuned, _ = assemble(pair.tuned, CPU)
+        assert torch.equal(tuned, model.state_dict()[name][:64])
+    assert len(rows) == 2
     assert len(pairing.pairs) == 14
 
 

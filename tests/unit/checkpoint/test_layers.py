@@ -6,7 +6,6 @@ import pytest
 
 from intruder_tui.checkpoint.layers import Role, layer_of
 from intruder_tui.checkpoint.orientation import Orientation
-from intruder_tui.checkpoint.quantised import why_not_plain
 from intruder_tui.checkpoint.recipes import FileStamp, StoredTensor
 
 STAMP = FileStamp(0, 0, 0, 0, 0)
@@ -56,40 +55,6 @@ def test_roles(name: str, shape: tuple[int, ...], role: Role) -> None:
     layer = layer_of(name, shape)
     assert layer.role is role
     assert bool(layer.reason) == (role is not Role.LINEAR)
-
-
-@pytest.mark.parametrize(
-    ("name", "dtype", "siblings", "said"),
-    [
-        ("q.weight", "I8", {"q.SCB"}, "int8 (bitsandbytes)"),
-        (
-            "q.weight",
-            "U8",
-            {"q.weight.absmax", "q.weight.quant_state.bitsandbytes__nf4"},
-            "nf4 (bitsandbytes)",
-        ),
-        ("q.weight", "U8", {"q.weight.absmax"}, "4 bits (bitsandbytes)"),
-        ("q.weight", "F8_E4M3", {"q.weight_scale_inv"}, "F8_E4M3 with block scales"),
-        ("q.weight", "F8_E4M3", {"q.weight_scale"}, "F8_E4M3 with scales"),
-        ("q.weight", "F8_E5M2", set(), "F8_E5M2 without scales"),
-        ("q.qweight", "I32", {"q.g_idx"}, "GPTQ"),
-        ("q.qweight", "I32", set(), "AWQ"),
-        ("q.weight_packed", "I32", set(), "compressed-tensors"),
-        ("experts.down_proj_blocks", "U8", set(), "MXFP4"),
-        ("q.weight", "I64", set(), "I64"),
-        ("q.weight", "C64", set(), "C64"),
-    ],
-)
-def test_values_that_are_not_the_weights_are_named(
-    name: str, dtype: str, siblings: set[str], said: str
-) -> None:
-    reason = why_not_plain(name, dtype, siblings)
-    assert said in reason
-    assert "give a bfloat16 version" in reason
-
-
-def test_floating_point_is_plain() -> None:
-    assert not any(why_not_plain("q.weight", dtype, set()) for dtype in ("F64", "F32", "F16", "BF16"))
 
 
 def orientation(shapes: dict[str, tuple[int, ...]], model_type: str = "") -> Orientation:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from intruder_tui.checkpoint.rules import match_names, without_wrappers
+from intruder_tui.checkpoint.rules import match_names, plain_name
 
 NAMES = st.lists(
     st.lists(
@@ -39,7 +39,7 @@ def rules(base: list[str], tuned: list[str]) -> dict[tuple[str, str], str]:
     ],
 )
 def test_wrappers_are_seen_through_on_either_side(tuned: str) -> None:
-    assert without_wrappers(tuned) == Q
+    assert plain_name(tuned) == Q
     assert rules([Q], [tuned]) == {(Q, tuned): "wrappers removed"}
     assert rules([tuned], [Q]) == {(tuned, Q): "wrappers removed"}
 
