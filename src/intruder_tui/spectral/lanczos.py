@@ -1,0 +1,151 @@
+"""Block Lanczos with full reorthogonalisation: A Q = Q T + (a rest in the last block alone).
+
+Golub & Underwood 1977; blocks are held as rows, so that Q here is the transpose of the textbook's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from intruder_tui.spectral.operators import Square
+
+BACKWARD_ERROR = {torch.float32: 2e-6, torch.float64: 1e-13}
+"""Error of the relation above over norm(A): four times what float32 shows, and more for float64."""
+
+
+def private_generator(device: torch.device, seed: int) -> torch.Generator:
+    """A generator whose stream no weights were drawn from: plain seeds such as 0 are everyone's."""
+    return torch.Generator(device=device).manual_seed(
+        (seed * 0x9E3779B97F4A7C15 + 0x51A7E5C0FFEE17) % (1 << 63)
+    )
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Ritz:
+    """The eigendecomposition of T, float64 on the CPU, by descending Ritz value.
+
+    Attributes:
+        values: [s], Ritz values.
+        first: [b, s], the rows of T's eigenvectors that belong to the first block.
+        last: [c, s], those of the last block; empty rows once the whole space is exhausted.
+        vectors: [s, s], all of them.
+        residuals: [s], norm(A y - theta y) of each Ritz vector, rounding included.
+        rounding: the share of the residuals that is a bound on rounding, in units of A.
+        coupling: [c, d], the last block's rest: A Q - Q T = coupling times the next block.
+    """
+
+    values: Tensor
+    first: Tensor
+    last: Tensor
+    vectors: Tensor
+    residuals: Tensor
+    rounding: float
+    coupling: Tensor
+
+
+class BlockLanczos:
+    """Grows an orthonormal basis of the block Krylov space of A and a start block.
+
+    Attributes:
+        start: [b, b] float64 on the CPU, coordinates of the start block: start_j = sum_i start[i, j] * q_i.
+    """
+
+    def __init__(self, a: Square, start: Tensor, steps: int, seed: int) -> None:
+        """Orthonormalise the rows of `start` ([b, size]); `steps` is how many blocks may come."""
+        self._a = a
+        self._generator = private_generator(a.device, seed)
+        room = min(a.size, len(start) * (steps + 1))
+        self._basis = torch.empty(room, a.size, dtype=a.dtype, device=a.device)
+        self._used = 0
+        self._edges = [0]
+        self._diagonal: list[Tensor] = []
+        self._coupling: list[Tensor] = []
+        wide = start.to(a.dtype)
+        self._append(wide)
+        self.start = (wide @ self._block(0).T).T.double().cpu()
+
+    @property
+    def steps(self) -> int:
+        """How many blocks have been multiplied by A."""
+        return len(self._diagonal)
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether the basis spans the whole space, so that T knows everything."""
+        return self._edges[-1] == self._a.size and self.steps == len(self._edges) - 1
+
+    @property
+    def full(self) -> bool:
+        """Whether no further step is possible."""
+        return self.steps == len(self._edges) - 1
+
+    def basis(self) -> Tensor:
+        """[s, size], the rows whose products with A are known."""
+        return self._basis[: self._edges[self.steps]]
+
+    def step(self) -> None:
+        """Multiply the newest block by A and append the block that its rest spans."""
+        newest = self._block(self.steps)
+        image = self._a(newest)
+        known = self._basis[: self._edges[-1]]
+        # Twice is enough (Kahan, Parlett); the first pass holds the coefficients of T.
+        coefficients = image @ known.T
+        image -= coefficients @ known
+        again = image @ known.T
+        image -= again @ known
+        own = (coefficients + again)[:, self._edges[-2] : self._edges[-1]].double()
+        self._diagonal.append((own + own.T) / 2)
+        self._append(image)
+        if self._edges[-1] > self._edges[-2] and len(self._edges) - 1 > self.steps:
+            self._coupling.append((image @ self._block(self.steps).T).double())
+
+    def ritz(self) -> Ritz:
+        """Ritz values and the parts of T's eigenvectors that bounds are made of."""
+        edges = self._edges[: self.steps + 1]
+        size = edges[-1]
+        t = torch.zeros(size, size, dtype=torch.float64)
+        for j, diagonal in enumerate(self._diagonal):
+            t[edges[j] : edges[j + 1], edges[j] : edges[j + 1]] = diagonal.cpu()
+        for j in range(self.steps - 1):
+            t[edges[j + 1] : edges[j + 2], edges[j] : edges[j + 1]] = self._coupling[j].T.cpu()
+        values, vectors = torch.linalg.eigh(t, UPLO="L")
+        values, vectors = values.flip(0), vectors.flip(1)
+        rounding = BACKWARD_ERROR[self._a.dtype] * float(values[0].clamp(min=0.0))
+        if self.exhausted:
+            last, coupling = vectors[:0], torch.zeros(0, 0, dtype=torch.float64)
+            residuals = torch.zeros_like(values)
+        else:
+            last, coupling = vectors[edges[-2] :], self._coupling[-1].cpu()
+            residuals = (coupling.T @ last).norm(dim=0)
+        return Ritz(values, vectors[: edges[1]], last, vectors, residuals + rounding, rounding, coupling)
+
+    def _block(self, j: int) -> Tensor:
+        return self._basis[self._edges[j] : self._edges[j + 1]]
+
+    def _append(self, rows: Tensor) -> None:
+        """Append an orthonormal block, orthogonal to the basis, that spans what the rows hold."""
+        room = min(len(self._basis), self._a.size) - self._edges[-1]
+        count = min(len(rows), room)
+        if count == 0:
+            return
+        known = self._basis[: self._edges[-1]]
+        block = torch.linalg.qr(rows.T).Q.T
+        for _ in range(3):
+            block = block - (block @ known.T) @ known
+            inside = block.norm(dim=1) < 0.5
+            if bool(inside.any()):
+                # Where the rows were only rounding their directions lie in the basis: random ones take over.
+                # A row that is more than rounding has no part along such a direction, so nothing is lost.
+                noise = torch.randn(
+                    block.shape, generator=self._generator, dtype=block.dtype, device=block.device
+                )
+                block = torch.where(inside[:, None], noise / noise.norm(dim=1, keepdim=True), block)
+                block = block - (block @ known.T) @ known
+            block = torch.linalg.qr(block.T).Q.T
+        block = block[:count]
+        start = self._edges[-1]
+        self._basis[start : start + count] = block
+        self._edges.append(start + count)

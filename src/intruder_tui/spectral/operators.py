@@ -1,0 +1,141 @@
+"""Products with a wide matrix that is neither formed nor widened: what Krylov methods need of it.
+
+Blocks of vectors are held as rows: `x @ w` and `z @ w.T` with w in row order are the layouts that MKL is fast
+at (`w.T @ x` with a narrow x is up to 33 times slower).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from intruder_tui.spectral.values import LowRank
+
+COPY_BYTES = 1 << 28
+"""Up to this size a weight in another dtype is widened once; above it, panel by panel in each product."""
+PANEL_ELEMENTS = 1 << 23
+
+
+@contextmanager
+def full_precision() -> Iterator[None]:
+    """Float32 products in float32: no TF32, no bfloat16 pieces (their error would void the bounds)."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Operator:
+    """A wide matrix times `unit`, optionally plus a low-rank update, acting on rows in `dtype`.
+
+    Attributes:
+        weight: [p, n] with p <= n, any float dtype, any strides.
+        unit: a power of two that brings the largest entry near 1.
+        dtype: float32 or float64, of vectors and sums.
+        factors: (b [p, r], a [r, n]) in `dtype`, already times the scaling and the unit; or None.
+    """
+
+    weight: Tensor
+    unit: float
+    dtype: torch.dtype
+    factors: tuple[Tensor, Tensor] | None = None
+
+    @staticmethod
+    def of(weight: Tensor, unit: float, dtype: torch.dtype) -> Operator:
+        """The operator of a stored weight; a small one is widened here, once."""
+        if weight.dtype != dtype and weight.numel() * dtype.itemsize <= COPY_BYTES:
+            weight = weight.to(dtype)
+        return Operator(weight, unit, dtype)
+
+    def updated(self, update: LowRank) -> Operator:
+        """This matrix plus scaling * b @ a (of the same orientation)."""
+        b = update.b.to(self.weight.device, torch.float64) * (update.scaling * self.unit)
+        a = update.a.to(self.weight.device, self.dtype)
+        return Operator(self.weight, self.unit, self.dtype, (b.to(self.dtype), a))
+
+    @property
+    def rows(self) -> int:
+        return self.weight.shape[0]
+
+    @property
+    def columns(self) -> int:
+        return self.weight.shape[1]
+
+    @property
+    def device(self) -> torch.device:
+        return self.weight.device
+
+    def pull(self, x: Tensor) -> Tensor:
+        """W^T x of each row x: [b, p] -> [b, n]."""
+        scaled = x * self.unit
+        if self.weight.dtype == self.dtype:
+            out = scaled @ self.weight
+        else:
+            out = torch.cat([scaled @ panel for _, panel in self._panels()], dim=1)
+        if self.factors is not None:
+            b, a = self.factors
+            out.addmm_(x @ b, a)
+        return out
+
+    def push(self, z: Tensor) -> Tensor:
+        """W z of each row z: [b, n] -> [b, p]."""
+        scaled = z * self.unit
+        if self.weight.dtype == self.dtype:
+            out = scaled @ self.weight.T
+        else:
+            out = torch.zeros(len(z), self.rows, dtype=self.dtype, device=self.device)
+            for where, panel in self._panels():
+                out.addmm_(scaled[:, where], panel.T)
+        if self.factors is not None:
+            b, a = self.factors
+            out.addmm_(z @ a.T, b.T)
+        return out
+
+    def panels(self) -> Iterator[Tensor]:
+        """The stored weight times `unit` in column panels, in `dtype`, without the update."""
+        for _, panel in self._panels():
+            yield panel * self.unit
+
+    def _panels(self) -> Iterator[tuple[slice, Tensor]]:
+        width = max(64, PANEL_ELEMENTS // self.rows)
+        for start in range(0, self.columns, width):
+            where = slice(start, min(start + width, self.columns))
+            yield where, self.weight[:, where].to(self.dtype)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Square:
+    """W W^T (`short`) or W^T W of an operator, as a symmetric operator on rows."""
+
+    operator: Operator
+    short: bool = True
+
+    @property
+    def size(self) -> int:
+        return self.operator.rows if self.short else self.operator.columns
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.operator.dtype
+
+    @property
+    def device(self) -> torch.device:
+        return self.operator.device
+
+    def other(self) -> Self:
+        """The square on the other side."""
+        return type(self)(self.operator, not self.short)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """A x of each row x: [b, size] -> [b, size]."""
+        if self.short:
+            return self.operator.push(self.operator.pull(x))
+        return self.operator.pull(self.operator.push(x))

@@ -1,0 +1,193 @@
+"""A pair of weights before any factorisation: checked, oriented wide, its norms and the measures of dW."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from intruder_tui.spectral.cosines import empty_matches
+from intruder_tui.spectral.factors import singular_values
+from intruder_tui.spectral.matrices import (
+    CHUNK_ELEMENTS,
+    Difference,
+    Matrix,
+    Stored,
+    Updated,
+    largest,
+    unit_for,
+)
+from intruder_tui.spectral.measures import (
+    effective_rank,
+    energy_ranks,
+    low_rank_sigma,
+    rounding_floor,
+    stable_rank,
+)
+from intruder_tui.spectral.values import Comparison, LowRank, SpectralError, UpdateMeasures
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Pair:
+    """A checked pair, and what one pass over it tells.
+
+    Attributes:
+        base, tuned: [m, n] as given, on one device; or the update's factors.
+        transposed: whether the weights are tall, so that the short side is V.
+        unit: the power of two that brings the largest entry near 1.
+        norm_base, norm_tuned, norm_delta: Frobenius norms of the weights times `unit`.
+        inner: <W0, W1> of the weights times `unit`.
+    """
+
+    base: Tensor
+    tuned: Tensor | LowRank
+    transposed: bool
+    unit: float
+    norm_base: float
+    norm_tuned: float
+    norm_delta: float
+    inner: float
+
+    @property
+    def weight_cosine(self) -> float | None:
+        """<W0, W1> / (norm_F(W0) norm_F(W1)); None where a norm is 0."""
+        if self.norm_base == 0.0 or self.norm_tuned == 0.0:
+            return None
+        return max(-1.0, min(1.0, self.inner / self.norm_base / self.norm_tuned))
+
+    @property
+    def wide_base(self) -> Tensor:
+        """The base with its shorter side as rows."""
+        return self.base.T if self.transposed else self.base
+
+    @property
+    def wide_tuned(self) -> Tensor | LowRank:
+        """The tuned weight, or its factors, with the shorter side as rows."""
+        if not self.transposed:
+            return self.tuned
+        return self.tuned.transposed() if isinstance(self.tuned, LowRank) else self.tuned.T
+
+    def matrices(self) -> tuple[Stored, Matrix]:
+        """Base and tuned as wide matrices times `unit`."""
+        base, tuned = Stored(self.wide_base, self.unit), self.wide_tuned
+        return base, Updated.by(base, tuned) if isinstance(tuned, LowRank) else Stored(tuned, self.unit)
+
+
+def check(base: Tensor, tuned: Tensor | LowRank) -> float:
+    """max |x| over both weights.
+
+    Raises:
+        SpectralError: shapes that differ, an empty matrix, values that are not finite.
+    """
+    if base.ndim != 2:
+        raise SpectralError(f"base has {base.ndim} dimensions, a matrix has 2")
+    if base.numel() == 0:
+        raise SpectralError(f"base is empty: {base.shape[0]} x {base.shape[1]}")
+    if isinstance(tuned, LowRank):
+        (m, r_b), (r_a, n) = tuned.b.shape, tuned.a.shape
+        if r_a != r_b:
+            raise SpectralError(f"the update's factors are {m} x {r_b} and {r_a} x {n}; their ranks differ")
+        if not math.isfinite(tuned.scaling):
+            raise SpectralError(f"the update's scaling is {tuned.scaling}")
+        parts = [(tuned.a, "the update's factor A"), (tuned.b, "the update's factor B")]
+        what = "the update"
+    else:
+        parts = [(tuned, "tuned")]
+        what = "tuned"
+    if tuple(tuned.shape) != tuple(base.shape):
+        theirs = " x ".join(str(d) for d in tuned.shape)
+        raise SpectralError(f"base is {base.shape[0]} x {base.shape[1]}, {what} is {theirs}")
+    sizes = [largest(base, "base"), *(largest(t, name) for t, name in parts)]
+    return max(sizes[:2]) if not isinstance(tuned, LowRank) else sizes[0]
+
+
+def survey(base: Tensor, tuned: Tensor | LowRank) -> Pair:
+    """Check a pair and take its norms.
+
+    Raises:
+        SpectralError: as `check`.
+    """
+    unit = unit_for(check(base, tuned))
+    transposed = base.shape[0] > base.shape[1]
+    if isinstance(tuned, LowRank):
+        update = LowRank(tuned.a.to(base.device), tuned.b.to(base.device), tuned.scaling)
+        norm_base, crossed = _norm_and_cross(base, update, unit)
+        norm_delta = float(low_rank_sigma(update).norm()) * unit
+        inner = norm_base**2 + crossed
+        norm_tuned = math.sqrt(max(0.0, norm_base**2 + 2 * crossed + norm_delta**2))
+        return Pair(base, update, transposed, unit, norm_base, norm_tuned, norm_delta, inner)
+    moved = tuned.to(base.device)
+    dtype = torch.promote_types(torch.promote_types(base.dtype, moved.dtype), torch.float32)
+    norms = _norms(base, moved, unit, dtype)
+    if norms[2] == 0.0 and not torch.equal(base, moved):
+        norms = _norms(base, moved, unit, torch.float64)
+    norm_base, norm_tuned, norm_delta = norms
+    inner = (norm_base**2 + norm_tuned**2 - norm_delta**2) / 2
+    return Pair(base, moved, transposed, unit, norm_base, norm_tuned, norm_delta, inner)
+
+
+def _norms(base: Tensor, tuned: Tensor, unit: float, dtype: torch.dtype) -> tuple[float, float, float]:
+    """Frobenius norms of base, tuned and difference, all times `unit`; panels of rows in `dtype`."""
+    sums = torch.zeros(3, dtype=torch.float64, device=base.device)
+    height = max(1, CHUNK_ELEMENTS // base.shape[1])
+    for top in range(0, base.shape[0], height):
+        w0 = base[top : top + height].to(dtype) * unit
+        w1 = tuned[top : top + height].to(dtype) * unit
+        sums[0] += torch.linalg.vector_norm(w0).double().square()
+        sums[1] += torch.linalg.vector_norm(w1).double().square()
+        sums[2] += torch.linalg.vector_norm(w1.sub_(w0)).double().square()
+    one, two, three = (math.sqrt(float(x)) for x in sums)
+    return one, two, three
+
+
+def _norm_and_cross(base: Tensor, update: LowRank, unit: float) -> tuple[float, float]:
+    """norm_F(W0) and <W0, dW> = scaling * sum of (b^T W0) * a, both weights times `unit`."""
+    dtype = torch.promote_types(base.dtype, torch.float32)
+    total = torch.zeros((), dtype=torch.float64, device=base.device)
+    crossed = torch.zeros_like(total)
+    height = max(1, CHUNK_ELEMENTS // base.shape[1])
+    a = update.a.to(dtype)
+    for top in range(0, base.shape[0], height):
+        rows = base[top : top + height].to(dtype) * unit
+        total += torch.linalg.vector_norm(rows).double().square()
+        crossed += (update.b[top : top + height].to(dtype).T @ rows).mul_(a).sum(dtype=torch.float64)
+    return math.sqrt(float(total)), float(crossed) * (update.scaling * unit)
+
+
+def measure(pair: Pair, *, spectrum: bool = True) -> UpdateMeasures:
+    """All measures of dW; those of a zero update are None.
+
+    `spectrum` False leaves out what needs the singular values of a dense dW; a low-rank one always has them.
+    """
+    floor: float | None = None
+    sigma = torch.zeros(0, dtype=torch.float64)
+    known = True
+    if isinstance(pair.tuned, LowRank):
+        sigma = low_rank_sigma(pair.tuned)
+    else:
+        floor = rounding_floor(pair.base, pair.tuned.dtype)
+        known = spectrum
+        if spectrum and pair.norm_delta:
+            base, tuned = pair.matrices()
+            assert isinstance(tuned, Stored)
+            sigma = singular_values(Difference(tuned, base)).cpu() / pair.unit
+    if pair.norm_delta == 0.0:
+        return UpdateMeasures(sigma[:0], 0.0, 0.0, None, None, None, floor)
+    return UpdateMeasures(
+        sigma=sigma,
+        frobenius=pair.norm_delta / pair.unit,
+        relative_norm=pair.norm_delta / pair.norm_base if pair.norm_base else math.inf,
+        effective_rank=effective_rank(sigma) if known else None,
+        stable_rank=stable_rank(sigma) if known else None,
+        energy_ranks=energy_ranks(sigma) if known else None,
+        rounding_floor=floor,
+    )
+
+
+def unchanged(pair: Pair) -> Comparison:
+    """The comparison of a weight with itself."""
+    none = torch.zeros(0, dtype=torch.float64)
+    cosine = 1.0 if pair.norm_base else None
+    return Comparison(none, none, empty_matches(), empty_matches(), measure(pair), cosine, "none", (), True)

@@ -1,0 +1,168 @@
+"""The certificate against float64 SVDs: its intervals always hold the value, its verdicts are never wrong."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.support.pairs import FAMILIES, deep_direction, power_law_lora, random_lora
+from tests.support.spectral_oracle import truth
+from tests.support.weights import adapter, gaussian, merged, power_law
+from torch import Tensor
+
+from intruder_tui.spectral import Comparison, LowRank, compare_certified, compare_exact
+
+SHAPES = ((36, 36), (48, 90), (90, 48), (60, 260))
+THRESHOLDS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+REALISTIC = ("random_lora", "power_law_lora", "bfloat16_lora", "full_fine_tune", "planted")
+
+
+def certificate(base: Tensor, tuned: Tensor | LowRank, eps: float, seed: int = 0) -> Comparison:
+    return compare_certified(base, tuned, k=8, eps=eps, small=0, escalate=False, seed=seed)
+
+
+def tally(base: Tensor, tuned: Tensor | LowRank, seed: int) -> Counter[str]:
+    """Verdicts at every threshold; fails where an interval misses the value."""
+    count: Counter[str] = Counter()
+    expected = truth(base, tuned)
+    for aim in (0.3, 0.5, 0.8):
+        found = certificate(base, tuned, aim, seed)
+        assert found.tier == "certificate"
+        for matches, cosines in ((found.left, expected.left), (found.right, expected.right)):
+            best = torch.from_numpy(cosines[:, :8].max(axis=0))
+            lower, upper = matches.lower[: len(best)], matches.upper[: len(best)]
+            assert bool((lower <= best + 1e-12).all())
+            assert bool((upper >= best - 1e-12).all())
+            for eps in THRESHOLDS:
+                intruder, matched = upper < eps, lower >= eps
+                count["wrong"] += int((intruder & (best >= eps)).sum() + (matched & (best < eps)).sum())
+                count["decided"] += int((intruder | matched).sum())
+                if eps == aim:
+                    count["open"] += int((~intruder & ~matched).sum())
+                    count["asked"] += len(best)
+    return count
+
+
+def test_intervals_hold_and_no_verdict_is_wrong() -> None:
+    total: Counter[str] = Counter()
+    realistic: Counter[str] = Counter()
+    for name, family in FAMILIES.items():
+        for seed, (m, n) in enumerate(SHAPES):
+            count = tally(*family(m, n, 10 * seed + len(name)), seed)
+            total += count
+            if name in REALISTIC:
+                realistic += count
+    assert total["wrong"] == 0
+    assert total["decided"] >= 4000
+    assert realistic["open"] <= 0.05 * realistic["asked"]
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    st.integers(1, 24),
+    st.integers(1, 24),
+    st.integers(0, 1000),
+    st.sampled_from([torch.float16, torch.bfloat16, torch.float32, torch.float64]),
+)
+def test_tiny_shapes(m: int, n: int, seed: int, dtype: torch.dtype) -> None:
+    base = gaussian(m, n, seed).to(dtype)
+    tuned = (base.double() + 0.3 * gaussian(m, n, seed + 1)).to(dtype)
+    found = compare_certified(base, tuned, k=3, small=0, escalate=False, seed=seed)
+    expected = truth(base, tuned)
+    for matches, cosines in ((found.left, expected.left), (found.right, expected.right)):
+        best = torch.from_numpy(cosines.max(axis=0))[: len(matches.lower)]
+        assert bool((matches.lower[: len(best)] <= best + 1e-9).all())
+        assert bool((matches.upper[: len(best)] >= best - 1e-9).all())
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_deep_direction_in_the_top_is_never_missed(seed: int) -> None:
+    base, tuned = deep_direction(80, 120, seed)
+    found = certificate(base, tuned, 0.5, seed)
+    exact = compare_exact(base, tuned)
+    torch.testing.assert_close(found.sigma_tuned[:8], exact.sigma_tuned[:8], rtol=1e-5, atol=0)
+    moved = int((exact.left.index[:8] > 40).nonzero()[0])
+    # Nothing in the top of the base is like it: only a bound over all base vectors can know its match.
+    assert float(found.left.upper[moved]) >= float(exact.left.lower[moved]) - 1e-9
+
+
+def test_strict_mode_agrees_and_proves() -> None:
+    base, tuned = power_law_lora(70, 90, 3)
+    stages: list[str] = []
+    plain = certificate(base, tuned, 0.5)
+    strict = compare_certified(base, tuned, k=8, small=0, escalate=False, strict=True, on_stage=stages.append)
+    assert "proving that nothing was missed" in stages
+    assert torch.equal(plain.left.lower, strict.left.lower)
+    assert torch.equal(plain.left.upper, strict.left.upper)
+
+
+def test_scale_of_both_changes_no_bound() -> None:
+    base, update = random_lora(60, 80, 5)
+    assert isinstance(update, LowRank)
+    plain = certificate(base, update, 0.5)
+    for scale in (2.0**-90, 2.0**80):
+        scaled = certificate(base * scale, LowRank(update.a, update.b, update.scaling * scale), 0.5)
+        torch.testing.assert_close(scaled.left.upper, plain.left.upper, atol=1e-6, rtol=0)
+        torch.testing.assert_close(scaled.right.lower, plain.right.lower, atol=1e-6, rtol=0)
+        assert scaled.update.relative_norm == pytest.approx(plain.update.relative_norm)
+
+
+def test_factors_and_merged_weights_get_the_same_verdicts() -> None:
+    base, update = power_law(90, 60).float(), adapter(90, 60, 4, 0.7)
+    one = certificate(base, update, 0.5)
+    other = certificate(base, merged(base, update).float(), 0.5)
+    for a, b in ((one.left, other.left), (one.right, other.right)):
+        assert torch.equal(a.upper < 0.5, b.upper < 0.5)
+        assert torch.equal(a.lower >= 0.5, b.lower >= 0.5)
+
+
+def test_one_side_alone_leaves_the_other_unknown() -> None:
+    base, update = power_law_lora(60, 90, 1)
+    found = compare_certified(base, update, k=5, small=0, escalate=False, right=False)
+    assert float(found.right.lower.max()) == 0.0
+    assert float(found.right.upper.min()) == 1.0
+    assert found.right.block.numel() == 0
+    assert found.right.index.tolist() == [-1] * 5
+    assert float(found.left.upper.min()) < 1.0
+
+
+def test_measures_that_need_no_factorisation_are_there() -> None:
+    base, update = power_law_lora(60, 90, 1)
+    assert isinstance(update, LowRank)
+    exact = compare_exact(base, update)
+    factored = certificate(base, update, 0.5)
+    assert factored.update.effective_rank == pytest.approx(exact.update.effective_rank)
+    assert factored.weight_cosine == pytest.approx(exact.weight_cosine, rel=1e-6)
+    whole = certificate(base, merged(base, update), 0.5)
+    assert whole.update.effective_rank is None
+    assert whole.update.relative_norm == pytest.approx(exact.update.relative_norm, rel=1e-5)
+
+
+@pytest.mark.parametrize(("k", "small"), [(8, 512), (60, 0)])
+def test_small_matrices_and_large_k_are_computed_exactly(k: int, small: int) -> None:
+    base, update = power_law_lora(60, 90, 1)
+    assert compare_certified(base, update, k=k, small=small).tier == "exact"
+
+
+def test_open_verdicts_escalate() -> None:
+    base, update = power_law_lora(60, 90, 1)
+    value = float(compare_exact(base, update).left.lower[2])
+    assert compare_certified(base, update, k=8, eps=value, small=0).tier == "exact"
+
+
+def test_a_panelled_weight_gives_the_same_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    base, update = power_law(60, 300).bfloat16(), adapter(60, 300, 4, 0.7)
+    plain = certificate(base, update, 0.5)
+    monkeypatch.setattr("intruder_tui.spectral.operators.COPY_BYTES", 0)
+    monkeypatch.setattr("intruder_tui.spectral.operators.PANEL_ELEMENTS", 4000)
+    panelled = certificate(base, update, 0.5)
+    torch.testing.assert_close(panelled.left.upper, plain.left.upper, atol=1e-4, rtol=0)
+    torch.testing.assert_close(panelled.right.lower, plain.right.lower, atol=1e-4, rtol=0)
+
+
+def test_no_update_is_an_answer() -> None:
+    base = gaussian(40, 50)
+    assert compare_certified(base, base.clone(), small=0).unchanged

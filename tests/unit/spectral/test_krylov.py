@@ -1,0 +1,216 @@
+"""The parts of the certificate: what Lanczos promises, what windows prove, what probes can count."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from tests.support.weights import gaussian, generator, orthonormal, power_law, with_spectrum
+from torch import Tensor
+
+from intruder_tui.spectral import LowRank
+from intruder_tui.spectral.lanczos import BACKWARD_ERROR, BlockLanczos
+from intruder_tui.spectral.matrices import Stored
+from intruder_tui.spectral.operators import Operator, Square, full_precision
+from intruder_tui.spectral.rowspace import row_space
+from intruder_tui.spectral.topk import ceiling_of, is_complete, top_vectors
+from intruder_tui.spectral.windows import Windows, probe_threshold
+
+DTYPES = [torch.float32, torch.float64]
+
+
+def square(weight: Tensor, dtype: torch.dtype = torch.float64, short: bool = True) -> Square:
+    return Square(Operator.of(weight, 1.0, dtype), short)
+
+
+def run(a: Square, start: Tensor, steps: int) -> BlockLanczos:
+    lanczos = BlockLanczos(a, start, steps, 0)
+    for _ in range(steps):
+        if not lanczos.full:
+            lanczos.step()
+    return lanczos
+
+
+def tridiagonal(lanczos: BlockLanczos) -> Tensor:
+    ritz = lanczos.ritz()
+    return ritz.vectors * ritz.values @ ritz.vectors.T
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shift", [0.0, 0.5])
+def test_backward_error_stays_within_the_promised_units(dtype: torch.dtype, shift: float) -> None:
+    weight = (gaussian(300, 500) / 20 + shift).to(dtype)
+    a = square(weight, dtype)
+    lanczos = run(a, torch.randn(12, 300, dtype=dtype, generator=generator(1)), 14)
+    q = lanczos.basis().double()
+    exact = weight.double() @ (weight.double().T @ q.T)
+    rest = exact - q.T @ tridiagonal(lanczos)
+    # All of the rest but the last block is error.
+    error = torch.linalg.matrix_norm(rest[:, :-12], 2)
+    norm = torch.linalg.matrix_norm(weight.double(), 2) ** 2
+    assert float(error / norm) < BACKWARD_ERROR[dtype] / 2
+    gap = torch.linalg.matrix_norm(q @ q.T - torch.eye(len(q)), 2)
+    assert float(gap) < 100 * torch.finfo(dtype).eps
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_an_exhausted_space_knows_the_whole_spectrum(dtype: torch.dtype) -> None:
+    weight = gaussian(20, 33).to(dtype)
+    lanczos = run(square(weight, dtype), torch.randn(6, 20, dtype=dtype, generator=generator(2)), 10)
+    assert lanczos.exhausted
+    expected = torch.linalg.svdvals(weight.double()).square()
+    torch.testing.assert_close(lanczos.ritz().values, expected, rtol=0, atol=1e-4)
+
+
+def test_an_invariant_start_goes_on_with_random_directions() -> None:
+    weight = torch.diag(torch.tensor([3.0, 2.0, 1.0, 0.5, 0.25])).double()
+    start = torch.eye(5, dtype=torch.float64)[:2]
+    lanczos = run(square(weight), start, 4)
+    q = lanczos.basis()
+    torch.testing.assert_close(q @ q.T, torch.eye(len(q), dtype=torch.float64))
+    torch.testing.assert_close(lanczos.ritz().values[:2], torch.tensor([9.0, 4.0]).double())
+
+
+@pytest.mark.parametrize("short", [True, False])
+def test_both_squares_of_an_updated_operator(short: bool) -> None:
+    weight, b, a = gaussian(7, 11), gaussian(7, 2, 1), gaussian(2, 11, 2)
+    operator = Operator.of(weight.bfloat16(), 0.5, torch.float64).updated(LowRank(a, b, 3.0))
+    whole = 0.5 * (weight.bfloat16().double() + 3.0 * b @ a)
+    expected = whole @ whole.T if short else whole.T @ whole
+    applied = Square(operator, short)(torch.eye(len(expected), dtype=torch.float64))
+    torch.testing.assert_close(applied, expected)
+
+
+def test_precision_is_pinned_and_restored() -> None:
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("medium")
+    try:
+        with full_precision():
+            assert torch.get_float32_matmul_precision() == "highest"
+        assert torch.get_float32_matmul_precision() == "medium"
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
+@pytest.mark.parametrize("hidden", [1, 2, 3])
+def test_probe_threshold_is_below_the_chance_it_names(monkeypatch: pytest.MonkeyPatch, hidden: int) -> None:
+    monkeypatch.setattr("intruder_tui.spectral.windows.FAILURE", 0.05)
+    limit = probe_threshold(8, hidden)
+    sample = torch.randn(4000, 8, hidden, generator=generator(3), dtype=torch.float64)
+    least = torch.linalg.svdvals(sample)[:, -1].square()
+    assert limit > 0
+    assert float((least < limit).double().mean()) <= 0.05
+    monkeypatch.setattr("intruder_tui.spectral.windows.FAILURE", 1e-12)
+    assert probe_threshold(8, hidden) < limit
+
+
+def spectrum(weight: Tensor) -> tuple[Tensor, Tensor]:
+    u, s, _ = torch.linalg.svd(weight, full_matrices=False)
+    return s.square(), u
+
+
+def test_window_forms_bound_every_eigenvector() -> None:
+    weight = power_law(60, 90)
+    values, vectors = spectrum(weight)
+    targets = orthonormal(60, 3, 5).T.contiguous()
+    start = torch.cat((targets, torch.randn(5, 60, dtype=torch.float64, generator=generator(4))))
+    lanczos = run(square(weight), start, 4)
+    windows = Windows(lanczos.ritz(), lanczos.start, 3, 2.0)
+    edges = torch.linspace(0, 1.2, 60, dtype=torch.float64)
+    forms = windows.forms(edges[:-1], edges[1:], windows.targets)
+    for low, high, form in zip(edges[:-1], edges[1:], forms, strict=True):
+        inside = (values >= low) & (values <= high)
+        seen = targets @ vectors[:, inside]
+        room = form - seen @ seen.T
+        assert float(torch.linalg.eigvalsh(room)[0]) >= -1e-9
+    bounds = windows.bounds(torch.ones(3, dtype=torch.bool), torch.full((3,), 0.2, dtype=torch.float64))
+    largest = (targets @ vectors).square().amax(1)
+    assert bool((bounds >= largest - 1e-9).all())
+
+
+@pytest.mark.parametrize("gap", [0.0, 1e-7, 1e-3])
+@pytest.mark.parametrize("seed", range(4))
+def test_a_hidden_twin_is_never_denied(gap: float, seed: int) -> None:
+    """A start that sees only one of two near eigenvalues must not prove that there is but one."""
+    sigma = torch.cat((torch.tensor([2.0, 2.0 * (1 - gap)]), torch.linspace(1, 0.1, 58)))
+    weight = with_spectrum(60, 80, sigma, seed)
+    values, vectors = spectrum(weight)
+    target = vectors[:, :1].T.contiguous()
+    start = torch.cat((target, torch.randn(10, 60, dtype=torch.float64, generator=generator(seed))))
+    for steps in (1, 2, 4):
+        lanczos = run(square(weight), start, steps)
+        ritz = lanczos.ritz()
+        windows = Windows(ritz, lanczos.start, 1, 4.5)
+        for reach in (1e-6, 1e-2, 0.5):
+            low, high = 4.0 - 3e-3 - reach, 4.2
+            if not windows.hiding([(low, high)])[0]:
+                inside = int(((ritz.values >= low) & (ritz.values <= high)).sum())
+                assert inside >= int(((values >= low) & (values <= high)).sum())
+
+
+def test_empty_and_single_windows_are_recognised() -> None:
+    weight = with_spectrum(200, 300, torch.cat((torch.tensor([3.0, 2.5, 2.0]), torch.full((197,), 0.5))))
+    start = torch.randn(14, 200, dtype=torch.float64, generator=generator(0))
+    lanczos = run(square(weight), start, 4)
+    windows = Windows(lanczos.ritz(), lanczos.start, 0, 9.5)
+    assert windows.hiding([(1.0, 9.5), (4.5, 6.0), (3.5, 4.5)]) == [[], [], []]
+
+
+def test_ceiling_holds() -> None:
+    for seed in range(5):
+        weight = gaussian(100, 120, seed)
+        start = torch.randn(10, 100, dtype=torch.float64, generator=generator(seed))
+        lanczos = run(square(weight), start, 4)
+        assert ceiling_of(lanczos.ritz(), 4, 10, 100) >= float(torch.linalg.svdvals(weight)[0]) ** 2
+    assert ceiling_of(run(square(weight), start, 1).ritz(), 1, 10, 100) == math.inf
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_top_vectors_lie_within_their_angles(dtype: torch.dtype) -> None:
+    weight = power_law(150, 200).to(dtype)
+    values, vectors = spectrum(weight.double())
+    top = top_vectors(square(weight, dtype), 6)
+    angles = top.angles()
+    assert float(angles.max()) < 5e-3
+    cosine = (top.rows.double() @ vectors[:, :6]).diagonal().abs().clamp(max=1.0)
+    assert bool((cosine.acos() <= angles + 5e-4).all())
+    torch.testing.assert_close(top.values, values[:6], rtol=1e-5, atol=0)
+    assert top.ceiling >= float(values[0])
+
+
+def test_tied_top_vectors_claim_nothing_but_their_neighbours_do() -> None:
+    sigma = torch.cat((torch.tensor([3.0, 2.0, 2.0, 1.5]), torch.linspace(1, 0.1, 96)))
+    top = top_vectors(square(with_spectrum(100, 120, sigma)), 4)
+    assert (top.angles() < 1e-3).tolist() == [True, False, False, True]
+
+
+def test_completeness_notices_a_missing_vector() -> None:
+    weight = power_law(60, 80)
+    matrix = Stored(weight)
+    top = top_vectors(square(weight), 5)
+    assert is_complete(matrix, top)
+    without = replace(top, rows=top.rows[1:], values=top.values[1:])
+    assert not is_complete(matrix, without)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_projection_on_the_row_space(dtype: torch.dtype) -> None:
+    weight = with_spectrum(40, 100, torch.linspace(2, 0.2, 40)).to(dtype)
+    operator = Operator.of(weight, 1.0, dtype)
+    space = row_space(operator, 4.5)
+    assert space is not None
+    assert space.floor <= 0.04
+    rows = gaussian(5, 100).to(dtype)
+    rows /= rows.norm(dim=1, keepdim=True)
+    projected, error = space.project(operator, rows)
+    right = torch.linalg.svd(weight.double(), full_matrices=False).Vh
+    expected = rows.double() @ right.T @ right
+    assert bool(((projected.double() - expected).norm(dim=1) <= error).all())
+    assert float(error.max()) < 1e-3
+
+
+def test_a_nearly_singular_weight_has_no_safe_projection() -> None:
+    weight = with_spectrum(20, 50, torch.logspace(0, -7, 20))
+    assert row_space(Operator.of(weight, 1.0, torch.float32), 1.0) is None
