@@ -91,7 +91,7 @@ async def opened(
     engine = engine or SilentEngine()
     given = list(sessions) or [llama_session(engine, ready=True)]
     app = IntruderApp(given, engine, options)
-    async with app.run_test(size=size) as pilot:
+    async with app.run_test(size=size, notifications=True) as pilot:
         one = Opened(app, pilot, engine, given)
         await one.settle()
         yield one

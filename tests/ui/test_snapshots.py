@@ -1,4 +1,4 @@
-"""The main views as pictures, at the sizes that matter; `pytest tests/ui --snapshot-update` draws them anew."""
+"""The main views as pictures, at the sizes that matter; `pytest --snapshot-update` draws them anew."""
 
 from __future__ import annotations
 

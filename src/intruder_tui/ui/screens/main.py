@@ -221,8 +221,7 @@ class MainScreen(Screen[None]):
         self.call_after_refresh(self._refocus)
 
     def _refocus(self) -> None:
-        focused = self.focused
-        if focused is None or not all(node.display for node in focused.ancestors_with_self if node is not self.app):
+        if self.focused is None or not self.focused.is_on_screen:
             target = self._side.layer_tree if self._side.display else self._pane.target
             target.focus(scroll_visible=False)
 

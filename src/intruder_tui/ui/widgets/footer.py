@@ -8,6 +8,7 @@ from rich.cells import cell_len
 from rich.text import Text
 from textual import events
 from textual.keys import format_key
+from textual.widgets import Input
 
 from intruder_tui.ui.look import Look
 from intruder_tui.ui.widgets.line import Line
@@ -58,6 +59,9 @@ class FooterLine(Line):
 
     def tell(self) -> None:
         """Read the keys in force and show them."""
+        if isinstance(self.screen.focused, Input):
+            self.show(_joined((("", "enter", "keep"), ("", "escape", "clear")), self._look))
+            return
         keys: dict[str, str] = {}
         for active in self.screen.active_bindings.values():
             binding = active.binding

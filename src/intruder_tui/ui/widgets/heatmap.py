@@ -211,11 +211,13 @@ class HeatmapMap(ScrollView, can_focus=True):
         return Region(x, HEAD + lines[0] - self.scroll_offset.y, painter.scale.width, len(lines))
 
     def _repaint_cursor(self, old: tuple[int, int]) -> None:
-        regions = []
-        for cell in (self._place(old), self._place(self._cursor)):
-            regions.append(cell)
-            regions.append(Region(0, cell.y, GUTTER, cell.height))
-            regions.append(Region(cell.x - LABEL_REACH, 0, cell.width + 2 * LABEL_REACH, 1))
+        left, came = self._place(old), self._place(self._cursor)
+        regions = {left, came}
+        for cell in (left, came):
+            if left.y != came.y:
+                regions.add(Region(0, cell.y, GUTTER, cell.height))
+            if left.x != came.x:
+                regions.add(Region(cell.x - LABEL_REACH, 0, cell.width + 2 * LABEL_REACH, 1))
         bounds = self.size.region
         visible = [region.intersection(bounds) for region in regions]
         self.refresh(*(region for region in visible if region.area))

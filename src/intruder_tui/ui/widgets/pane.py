@@ -139,6 +139,9 @@ class MatrixPane(Vertical):
                 self.query_one(UpdateView).tell(one)
 
     def _tell_legend(self, one: Subject) -> None:
+        if one.result is None:
+            self.query_one("#legend", Line).show(Text())
+            return
         width = max(20, self.size.width - GUTTER - 2)
         segments = legend(self._look.mode, one.definition.eps, self._look.glyphs, width)
         self.query_one("#legend", Line).show(_text([Segment(" " * GUTTER), *segments]))

@@ -93,9 +93,12 @@ class LayerTree(Tree[Branch]):
         return node.data.row if node is not None and node.data is not None else None
 
     def recount(self, badges: Badges) -> None:
-        """Another definition: repaint every badge."""
-        self._badges = badges
-        self._repaint()
+        """Another definition: repaint the badges that differ."""
+        before, self._badges = self._badges, badges
+        for node in self._drawn.values():
+            branch = node.data
+            if before is None or branch is None or before.of(branch) != badges.of(branch):
+                node.refresh()
 
     def changed(self, names: Iterable[str]) -> None:
         """Repaint these rows and their groups, where they are."""
@@ -108,11 +111,6 @@ class LayerTree(Tree[Branch]):
                 node = self._drawn.get(id(branch))
                 if node is not None:
                     node.refresh()
-
-    def _repaint(self) -> None:
-        for node in self.root.children:
-            node.refresh()
-        self.refresh()
 
     def _populate(self, node: TreeNode[Branch]) -> None:
         if node.data is None or node.children:
