@@ -4,6 +4,7 @@ from intruder_tui.checkpoint.errors import CheckpointError
 from intruder_tui.checkpoint.names import components, printable
 from intruder_tui.checkpoint.pairing import open_pairing
 from intruder_tui.checkpoint.pairs import MatrixPair, Pairing, Row, RowKind, Source
+from intruder_tui.checkpoint.series import expand_series
 
 __all__ = [
     "CheckpointError",
@@ -13,6 +14,7 @@ __all__ = [
     "RowKind",
     "Source",
     "components",
+    "expand_series",
     "open_pairing",
     "printable",
 ]

@@ -15,16 +15,21 @@ from intruder_tui.checkpoint.recipes import FileStamp
 _FIRST_LOOK = 64
 """Bytes that are enough to recognise a foreign format."""
 
+_ZIP = b"PK\x03\x04"
 _MAGIC: tuple[tuple[bytes, str], ...] = (
     (
         b"version https://git-lfs",
         "a Git LFS pointer, not the weights: run `git lfs pull` where it was cloned",
     ),
-    (b"PK\x03\x04", "a zip archive (PyTorch .bin/.pt or NumPy .npz): convert it to safetensors"),
-    (b"GGUF", "a GGUF file: give the safetensors checkpoint it was converted from"),
+    (_ZIP, "a zip archive where a safetensors file was expected"),
+    (b"GGUF", "a GGUF file, not read: give the safetensors checkpoint it was converted from"),
     (b"\x89HDF", "an HDF5 (TensorFlow) file: convert it to safetensors"),
     (b"\x93NUMPY", "a NumPy array: convert it to safetensors"),
-    (b"\x80", "a Python pickle (legacy PyTorch): convert it to safetensors"),
+    (
+        b"\x80",
+        "a pickle, as PyTorch wrote before 1.6, not read: rewrite it with "
+        "`python -c \"import torch; torch.save(torch.load('OLD', weights_only=True), 'NEW')\"`",
+    ),
     (b"\x1f\x8b", "a gzip archive: unpack it first"),
     (b"\x28\xb5\x2f\xfd", "a Zstandard archive: unpack it first"),
     (b"BZh", "a bzip2 archive: unpack it first"),
@@ -132,6 +137,12 @@ def looks_like_safetensors(path: Path) -> bool:
     with opened(path) as (descriptor, _):
         head = read_exactly(descriptor, 9, 0)
     return len(head) == 9 and head[8:9] == b"{" and head[5:8] == b"\0\0\0"
+
+
+def is_zip(path: Path) -> bool:
+    """Whether a file begins as a zip archive does. Raises CheckpointError as `opened` does."""
+    with opened(path) as (descriptor, _):
+        return read_exactly(descriptor, len(_ZIP), 0) == _ZIP
 
 
 def _why(error: OSError | ValueError) -> str:

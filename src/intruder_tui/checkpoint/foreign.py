@@ -7,41 +7,51 @@ from collections.abc import Callable
 from pathlib import Path
 
 from intruder_tui.checkpoint.errors import CheckpointError
-from intruder_tui.checkpoint.files import foreign_format
+from intruder_tui.checkpoint.files import foreign_format, is_zip, looks_like_safetensors
+from intruder_tui.checkpoint.layouts import TRAINER_FILE
 from intruder_tui.checkpoint.names import printable
 
 _TO_SAFETENSORS = "load it where it was made and save it again with safetensors (save_pretrained does)"
 
 _STEP = re.compile(r"checkpoint-(\d{1,18})", re.ASCII)
-_VARIANT = re.compile(r"(?:model|diffusion_pytorch_model)\.([\w-]{1,40})\.safetensors", re.ASCII)
-_VARIANT_INDEX = re.compile(
-    r"(?:model|diffusion_pytorch_model)\.safetensors\.index\.([\w-]{1,40})\.json", re.ASCII
-)
 _SHARD = re.compile(r"(?:model|diffusion_pytorch_model)-\d{5}-of-\d{5}\.safetensors", re.ASCII)
 _DCP_SHARD = re.compile(r"shard-\d{5}-model-.*\.safetensors", re.ASCII)
 
+_GGUF = (
+    "a GGUF file, not read: give the safetensors checkpoint it was converted from, or let transformers "
+    "convert it: AutoModelForCausalLM.from_pretrained(DIRECTORY, gguf_file=NAME).save_pretrained(OUTPUT)"
+)
+_DCP = (
+    "`python -m torch.distributed.checkpoint.format_utils dcp_to_torch DIRECTORY OUTPUT.pt` makes a "
+    "file that is read"
+)
 _SUFFIXES = {
-    ".bin": f"a PyTorch .bin file, not read yet: {_TO_SAFETENSORS}",
-    ".pt": f"a PyTorch .pt file, not read yet: {_TO_SAFETENSORS}",
-    ".pth": f"a PyTorch .pth file, not read yet: {_TO_SAFETENSORS}",
-    ".ckpt": f"a PyTorch or Lightning .ckpt file, not read yet: {_TO_SAFETENSORS}",
-    ".gguf": "a GGUF file, not read yet: give the safetensors checkpoint it was converted from",
+    ".gguf": _GGUF,
     ".h5": f"a TensorFlow .h5 file, not read: {_TO_SAFETENSORS}",
     ".msgpack": f"a Flax .msgpack file, not read: {_TO_SAFETENSORS}",
     ".onnx": "an ONNX file, not read: give the checkpoint it was exported from",
     ".engine": "a TensorRT engine, not read: give the checkpoint it was built from",
     ".npz": "a NumPy .npz file, not read: save its arrays with safetensors.numpy",
     ".npy": "a NumPy .npy file, not read: save its arrays with safetensors.numpy",
-    ".distcp": "one file of a torch distributed checkpoint: convert it with "
-    "`python -m torch.distributed.checkpoint.format_utils dcp_to_torch`, then save it with safetensors",
+    ".distcp": f"one file of a torch distributed checkpoint, not read: {_DCP}",
+    ".nemo": "a NeMo archive, not read: export it to the Hugging Face layout first",
+    ".pkl": "a Python pickle, not read: save the tensors with safetensors",
 }
 
 
+def looks_like_weights(path: Path) -> bool:
+    """Whether a file begins like safetensors or a PyTorch zip. Raises CheckpointError as `opened` does."""
+    if path.suffix.lower() in _SUFFIXES or TRAINER_FILE.fullmatch(path.name):
+        return False
+    return looks_like_safetensors(path) or is_zip(path)
+
+
 def refuse_file(path: Path) -> str:
-    """Why a single file that is not safetensors is not read. Raises CheckpointError as `opened` does."""
-    named = _SUFFIXES.get(path.suffix.lower())
-    found = foreign_format(path)
-    return named or found or "not a safetensors file, and no other format that is known here"
+    """Why a single file is not read. Raises CheckpointError as `opened` does."""
+    if TRAINER_FILE.fullmatch(path.name):
+        return "a trainer's own file, which holds no model weights"
+    found = _SUFFIXES.get(path.suffix.lower()) or foreign_format(path)
+    return found or "not a safetensors or PyTorch file, and no other format that is known here"
 
 
 def refuse_directory(directory: Path, names: frozenset[str]) -> str:
@@ -95,31 +105,15 @@ def _shards_without_index(directory: Path, names: frozenset[str]) -> str:
     )
 
 
-def _variants(directory: Path, names: frozenset[str]) -> str:
-    files = sorted(name for name in names if _VARIANT.fullmatch(name))
-    if files:
-        return f"only a variant is there; give the file itself: {printable(files[0])}"
-    files = sorted(name for name in names if _VARIANT_INDEX.fullmatch(name))
-    if files:
-        return f"only a sharded variant is there ({printable(files[0])}): variants in shards are not read yet"
-    return ""
-
-
-def _pytorch(directory: Path, names: frozenset[str]) -> str:
-    for name in ("pytorch_model.bin", "pytorch_model.bin.index.json", "diffusion_pytorch_model.bin"):
-        if name in names:
-            return f"PyTorch weights ({name}), not read yet: {_TO_SAFETENSORS}"
-    return ""
-
-
 def _distributed(directory: Path, names: frozenset[str]) -> str:
     places = [".", *sorted(name for name in names if name.startswith("pytorch_model_fsdp_"))]
     for place in places:
         if (directory / place / ".metadata").is_file():
             target = "" if place == "." else f" ({printable(place)})"
             return (
-                f"a torch distributed checkpoint{target}, not read yet: "
-                "`accelerate merge-weights DIRECTORY OUTPUT` makes safetensors of it"
+                f"a torch distributed checkpoint{target}, not read: "
+                "`accelerate merge-weights DIRECTORY OUTPUT` makes safetensors of one that accelerate wrote; "
+                f"{_DCP}"
             )
     return ""
 
@@ -135,7 +129,10 @@ def _deepspeed(directory: Path, names: frozenset[str]) -> str:
 
 def _megatron(directory: Path, names: frozenset[str]) -> str:
     if "latest_checkpointed_iteration.txt" in names or any(name.startswith("mp_rank_") for name in names):
-        return "a Megatron checkpoint, not read: convert it to the Hugging Face layout first"
+        return (
+            "a Megatron checkpoint, not read: convert it to the Hugging Face layout first (Megatron Bridge's "
+            "export_ckpt, or the converter of the framework that wrote it)"
+        )
     return ""
 
 
@@ -146,7 +143,7 @@ def _consolidated(directory: Path, names: frozenset[str]) -> str:
             "its kind (its q and k rows are ordered differently from the Hugging Face layout)"
         )
     if any(re.fullmatch(r"consolidated\.\d\d\.pth", name) for name in names):
-        return "Meta's consolidated.NN.pth files, not read yet: give the Hugging Face version of the model"
+        return "Meta's consolidated.NN.pth files: give the model's Hugging Face version, or one file of each"
     return ""
 
 
@@ -166,7 +163,10 @@ def _checkpoints_inside(directory: Path, names: frozenset[str]) -> str:
     if not steps:
         return ""
     shown = steps if len(steps) <= 8 else [*steps[:7], "…", steps[-1]]
-    return f"{len(steps)} training checkpoints are inside; give one of them: {', '.join(shown)}"
+    return (
+        f"{len(steps)} training checkpoints are inside; give one of them, or --series for all: "
+        f"{', '.join(shown)}"
+    )
 
 
 def _adapters_inside(directory: Path, names: frozenset[str]) -> str:
@@ -195,8 +195,6 @@ _RULES: tuple[Callable[[Path, frozenset[str]], str], ...] = (
     _adapter_without_weights,
     _adapter_without_config,
     _shards_without_index,
-    _variants,
-    _pytorch,
     _distributed,
     _deepspeed,
     _megatron,

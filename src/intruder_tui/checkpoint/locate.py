@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
 from intruder_tui.checkpoint.documents import read_object
 from intruder_tui.checkpoint.errors import CheckpointError
-from intruder_tui.checkpoint.files import looks_like_safetensors, shown
-from intruder_tui.checkpoint.foreign import refuse_directory, refuse_file, training_checkpoints
-from intruder_tui.checkpoint.index import INDEX_SUFFIX, read_weight_map, shard_of
+from intruder_tui.checkpoint.files import shown
+from intruder_tui.checkpoint.foreign import (
+    looks_like_weights,
+    refuse_directory,
+    refuse_file,
+    training_checkpoints,
+)
+from intruder_tui.checkpoint.hub import hub_name, resolve
+from intruder_tui.checkpoint.index import INDEX_SUFFIXES, read_weight_map, shard_of
+from intruder_tui.checkpoint.layouts import USUAL, weights_of
 from intruder_tui.checkpoint.names import printable
 
 ADAPTER_CONFIG = "adapter_config.json"
 ADAPTER_WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")
 """PEFT's names, in the order they are looked for."""
 DIFFUSERS_LORA = "pytorch_lora_weights.safetensors"
-MODEL_STEMS = ("model", "diffusion_pytorch_model")
-"""Transformers' and diffusers' names, in the order they are looked for."""
 
 
 class Kind(StrEnum):
@@ -58,7 +63,9 @@ class Located:
 
 
 def locate(argument: str) -> Located:
-    """Find the weight files an argument stands for: a file, a model directory or an adapter directory.
+    """Find the weight files an argument stands for: a file, a directory, or a name in the local hub cache.
+
+    A path that exists wins over a hub name. Nothing is fetched.
 
     Raises:
         CheckpointError: nothing there, nothing that is read, or a choice the person has to make.
@@ -66,8 +73,13 @@ def locate(argument: str) -> Located:
     try:
         path = Path(argument).expanduser().absolute()
         mode = path.stat().st_mode
-    except FileNotFoundError:
-        raise CheckpointError(_not_found(argument)) from None
+    except (FileNotFoundError, NotADirectoryError):
+        name = hub_name(argument)
+        if name is None or argument.startswith(("/", ".", "~")):
+            raise CheckpointError(f"{printable(argument)}: no such file or directory") from None
+        snapshot, notes = resolve(name)
+        found = _directory(argument, snapshot)
+        return replace(found, notes=(*found.notes, *notes))
     except (OSError, ValueError, RuntimeError) as error:
         reason = (getattr(error, "strerror", None) or str(error)).lower()
         raise CheckpointError(f"{printable(argument)}: {reason}") from None
@@ -80,16 +92,14 @@ def _directory(argument: str, directory: Path) -> Located:
     names = _listing(directory)
     if ADAPTER_CONFIG in names and not names.isdisjoint(ADAPTER_WEIGHTS):
         return _adapter(argument, directory, names)
-    for stem in MODEL_STEMS:
-        single, index = f"{stem}.safetensors", f"{stem}{INDEX_SUFFIX}"
-        if single in names:
-            notes = list(_children(directory, names))
-            if index in names:
-                notes.append(f"{index} is also there and was not used: {single} takes precedence")
-            label = _label(directory)
-            return Located(argument, label, Kind.MODEL, directory, (directory / single,), notes=tuple(notes))
-        if index in names:
-            return _sharded(argument, directory / index, names)
+    layout = weights_of(names)
+    if layout is not None:
+        if layout.sharded:
+            found = _sharded(argument, directory / layout.name, names)
+            return replace(found, notes=(*found.notes, *layout.notes))
+        notes = (*_children(directory, names), *layout.notes)
+        files = (directory / layout.name,)
+        return Located(argument, _label(directory), Kind.MODEL, directory, files, notes=notes)
     if DIFFUSERS_LORA in names:
         return Located(argument, _label(directory), Kind.FILE, directory, (directory / DIFFUSERS_LORA,))
     raise CheckpointError(f"{shown(argument)}: {refuse_directory(directory, names)}")
@@ -98,8 +108,10 @@ def _directory(argument: str, directory: Path) -> Located:
 def _sharded(argument: str, index: Path, names: frozenset[str]) -> Located:
     weight_map = read_weight_map(index)
     shards = sorted(set(weight_map.values()))
-    present = [shard for shard in shards if shard in names]
-    missing = tuple(shard for shard in shards if shard not in names)
+    # A hub cache links to its blobs, and a link may have come before its blob.
+    here = {shard for shard in shards if shard in names and not _dangling(index.parent / shard)}
+    present = [shard for shard in shards if shard in here]
+    missing = tuple(shard for shard in shards if shard not in here)
     if not present:
         raise CheckpointError(
             f"{shown(index)}: none of the {len(shards)} shards it lists is there, "
@@ -127,8 +139,7 @@ def _adapter(argument: str, directory: Path, names: frozenset[str]) -> Located:
     notes = list(_children(directory, names))
     notes += [
         f"{name} is also there and was not read; give the file itself to compare it"
-        for stem in MODEL_STEMS
-        for name in (f"{stem}.safetensors", f"{stem}{INDEX_SUFFIX}")
+        for name in USUAL
         if name in names
     ]
     weights = next(name for name in ADAPTER_WEIGHTS if name in names)
@@ -142,10 +153,10 @@ def _file(argument: str, path: Path) -> Located:
     of_adapter = path.name in (ADAPTER_CONFIG, *ADAPTER_WEIGHTS)
     if of_adapter and ADAPTER_CONFIG in siblings and not siblings.isdisjoint(ADAPTER_WEIGHTS):
         return _adapter(argument, path.parent, siblings)
-    if path.name.endswith(INDEX_SUFFIX):
+    if INDEX_SUFFIXES.search(path.name):
         return _sharded(argument, path, siblings)
     # A hub cache's blobs have no suffix: content decides.
-    if path.suffix != ".safetensors" and not looks_like_safetensors(path):
+    if path.suffix != ".safetensors" and not looks_like_weights(path):
         raise CheckpointError(f"{shown(argument)}: {refuse_file(path)}")
     shard = shard_of(path.name)
     notes = (f"one shard of {shard}; give the directory to compare the whole model",) if shard else ()
@@ -185,22 +196,25 @@ def _label(directory: Path) -> str:
 
 
 def _file_label(path: Path) -> str:
-    if path.stem in MODEL_STEMS or path.name in ADAPTER_WEIGHTS or shard_of(path.name):
+    if path.name in USUAL or path.name in ADAPTER_WEIGHTS or shard_of(path.name):
         return f"{_label(path.parent)}/{path.name}"
     return path.stem
 
 
-def _not_found(argument: str) -> str:
-    name = printable(argument)
-    looks_like_id = argument.startswith("hf://") or (
-        argument.count("/") <= 1 and not argument.startswith((".", "/", "~")) and "." not in argument[-12:]
-    )
-    if looks_like_id:
-        return (
-            f"{name}: no such file or directory; hub names are not resolved yet: "
-            "give the snapshot directory in the hub cache"
-        )
-    return f"{name}: no such file or directory"
+def located_directory(argument: str) -> Path | None:
+    """The directory an argument names, by path or in the hub cache; None when it is something else."""
+    try:
+        path = Path(argument).expanduser().absolute()
+        if path.exists():
+            return path if path.is_dir() else None
+        name = hub_name(argument)
+        return resolve(name)[0] if name else None
+    except (OSError, ValueError, RuntimeError, CheckpointError):
+        return None
+
+
+def _dangling(path: Path) -> bool:
+    return path.is_symlink() and not path.exists()
 
 
 def read_optional(directory: Path, name: str) -> dict[str, object]:

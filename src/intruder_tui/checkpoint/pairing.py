@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from intruder_tui.checkpoint.adapter import Adapter, open_adapter
 from intruder_tui.checkpoint.adapter_config import NOTHING_SAID, AdapterOptions
 from intruder_tui.checkpoint.adapter_files import open_lora_file
@@ -13,17 +15,25 @@ from intruder_tui.checkpoint.locate import Kind, Located, locate
 from intruder_tui.checkpoint.names import printable
 from intruder_tui.checkpoint.order import natural_key
 from intruder_tui.checkpoint.pairs import Pairing, Row, RowKind, Source
+from intruder_tui.checkpoint.renames import parse_renames
 from intruder_tui.checkpoint.rows import model_rows
 
 
-def open_pairing(base: str, tuned: str, options: AdapterOptions = NOTHING_SAID) -> Pairing:
+def open_pairing(
+    base: str,
+    tuned: str,
+    options: AdapterOptions = NOTHING_SAID,
+    renames: Sequence[str] = (),
+) -> Pairing:
     """Open a base checkpoint and a tuned one (or an adapter on the base) and lay them side by side.
 
-    Only headers are read. Rows are in natural layer order and their names are unique.
+    Only headers are read. Rows are in natural layer order and their names are unique. `renames`, each
+    "REGEX=REPL", say which tuned names mean which base names.
 
     Raises:
         CheckpointError: an argument can't be used; one line that names it.
     """
+    rules = parse_renames(renames)
     base_at = locate(base)
     if base_at.kind is Kind.ADAPTER:
         raise CheckpointError(
@@ -42,7 +52,7 @@ def open_pairing(base: str, tuned: str, options: AdapterOptions = NOTHING_SAID) 
         notes = _base_differs(catalog, adapter)
     else:
         other = open_catalog(tuned_at)
-        rows = model_rows(catalog, other)
+        rows = model_rows(catalog, other, rules)
         source = _source(tuned_at, len(other.tensors), other.notes)
         notes = _same_files(base_at, tuned_at)
     rows.sort(key=lambda row: natural_key(row.name))

@@ -6,13 +6,11 @@ from functools import lru_cache
 from pathlib import Path
 
 from intruder_tui.checkpoint.errors import CheckpointError
-from intruder_tui.checkpoint.files import opened, read_exactly, shown
+from intruder_tui.checkpoint.files import is_zip, opened, read_exactly, shown
 from intruder_tui.checkpoint.headers import Header, Place
 from intruder_tui.checkpoint.recipes import FileStamp, StoredTensor
 from intruder_tui.checkpoint.safetensors_file import byte_ranges, read_header
 from intruder_tui.checkpoint.torch_file import read_torch_header, torch_places
-
-_ZIP = b"PK\x03\x04"
 
 
 def read_weight_header(path: Path) -> Header:
@@ -30,11 +28,6 @@ def places(path: str, stamp: FileStamp) -> dict[str, Place]:
     return torch_places(Path(path)) if is_zip(Path(path)) else byte_ranges(Path(path))
 
 
-def is_zip(path: Path) -> bool:
-    """Whether a file begins as a zip archive does. Raises CheckpointError as `opened` does."""
-    return _first_bytes(path, len(_ZIP)) == _ZIP
-
-
 def small_bytes(tensor: StoredTensor, limit: int = 65_536) -> bytes:
     """The bytes of a small stored tensor: constants that say how others are packed.
 
@@ -47,11 +40,6 @@ def small_bytes(tensor: StoredTensor, limit: int = 65_536) -> bytes:
         raise CheckpointError(f"{shown(path)}: constants of a packed weight are not where they should be")
     with opened(path) as (descriptor, _):
         return _read(path, descriptor, place.end - place.begin, place.begin)
-
-
-def _first_bytes(path: Path, length: int) -> bytes:
-    with opened(path) as (descriptor, _):
-        return _read(path, descriptor, length, 0)
 
 
 def _read(path: Path, descriptor: int, length: int, offset: int) -> bytes:
