@@ -1,21 +1,19 @@
-"""The disk cache: content hashes by file stamp, results by content. Safe for several processes at once.
+"""The disk cache: content hashes by file stamp, results and base factors by content.
 
     hashes/ab/cdef...               what a stored tensor's bytes hash to, by the stamp of its file
     results/ab/cdef....safetensors  a result, by the content it was computed from
+    factors/ab/cdef....safetensors  a base matrix's singular vectors, by its content
 
-Entries are immutable, written under a temporary name, flushed, then renamed; a damaged one is a miss. The
-least recently used go first when the budget is spent.
+Entries are immutable; a damaged one is a miss. `Shelf` keeps them within their budgets and several processes
+out of each other's way.
 """
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
-import tempfile
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -24,10 +22,11 @@ from platformdirs import user_cache_path
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from intruder_tui.checkpoint.recipes import StoredTensor, describe, tensors
+from intruder_tui.checkpoint.recipes import Recipe, StoredTensor, describe, tensors
 from intruder_tui.engine.jobs import Depth, Job
 from intruder_tui.records import ReadArray, RecordError, from_record, summary_from_record, to_record
 from intruder_tui.results import MatrixResult, Summary, Tier
+from intruder_tui.shelf import Shelf
 
 ALGORITHM = 1
 """Raised whenever the same input would give another result: older entries are then never found."""
@@ -35,13 +34,14 @@ ALGORITHM = 1
 DEFAULT_BUDGET = 4_000_000_000
 """Bytes; results of a few hundred 7B-sized comparisons."""
 
+DEFAULT_FACTORS_BUDGET = 10_000_000_000
+"""Bytes; the factors of one 7B-sized base."""
+
 ENVIRONMENT = "INTRUDER_TUI_CACHE"
 
 T = TypeVar("T")
 
-_DISK_BLOCK = 4096
-_ABANDONED_AFTER = 3600.0
-"""Seconds after which a temporary file can't belong to a living writer."""
+_SUFFIX = ".safetensors"
 _UNREADABLE = (OSError, SafetensorError, RecordError, KeyError, TypeError, ValueError)
 
 
@@ -53,22 +53,33 @@ def default_root() -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """How full the cache is: entries, bytes on disk, bytes allowed."""
+    """How full the cache is: entries, bytes on disk, bytes allowed; base factors by themselves."""
 
     results: int
     hashes: int
     size: int
     budget: int
+    factors: int
+    factors_size: int
+    factors_budget: int
 
 
 class Cache:
     """Results on disk. Reading never raises for a bad entry; writing raises OSError when the disk refuses."""
 
-    def __init__(self, root: Path, budget: int = DEFAULT_BUDGET) -> None:
+    def __init__(
+        self, root: Path, budget: int = DEFAULT_BUDGET, factors_budget: int = DEFAULT_FACTORS_BUDGET
+    ) -> None:
         self.root = root
         self.budget = budget
+        self.factors_budget = factors_budget
         self._hashes: dict[str, str] = {}
-        self._since_sweep = 0
+        self._shelf = Shelf(root, ("results", "hashes"), budget, sweep_each=256)
+        self._factors = Shelf(root, ("factors",), factors_budget)
+
+    def reopened(self) -> Cache:
+        """The same directory and budgets with nothing in memory: what another process gets."""
+        return Cache(self.root, self.budget, self.factors_budget)
 
     # Identity
 
@@ -77,13 +88,13 @@ class Cache:
         stamp = _stamp_digest(tensor)
         self._hashes[stamp] = content
         # Not flushed: a hash lost in a crash is read again.
-        self._write(self._path("hashes", stamp), content.encode(), flush=False)
+        self._shelf.write(self._shelf.path("hashes", stamp), content.encode(), flush=False)
 
     def content(self, tensor: StoredTensor) -> str | None:
-        """The content hash noted for a stored tensor whose file has not changed since; None if there is none."""
+        """The content hash noted for a stored tensor, if its file has not changed since; None otherwise."""
         stamp = _stamp_digest(tensor)
         if stamp not in self._hashes:
-            path = self._path("hashes", stamp)
+            path = self._shelf.path("hashes", stamp)
             try:
                 content = path.read_text("ascii")
             except (OSError, UnicodeDecodeError):
@@ -136,68 +147,66 @@ class Cache:
             raise KeyError(f"{job.name}: content hashes unknown")
         inputs = _inputs(job, lambda tensor: self.content(tensor) or "")
         arrays, metadata = to_record(result, inputs)
-        self._write(self._result_path(key), save(arrays, metadata))
-        self._since_sweep += 1
-        if (
-            self._since_sweep % 64 == 1
-        ):  # the walk costs milliseconds; the budget may be overrun by 64 entries
-            self.evict()
+        self._shelf.write(self._result_path(key), save(arrays, metadata))
         return key
+
+    # Base factors
+
+    def factors_key(self, base: Recipe) -> str | None:
+        """The key of a base matrix's factors; None while some tensor's content hash is unknown."""
+        known = {tensor: self.content(tensor) for tensor in tensors(base)}
+        if None in known.values():
+            return None
+        description = describe(base, lambda tensor: known[tensor] or "")
+        return _digest({"algorithm": ALGORITHM, "factors of": description})
+
+    def factors_path(self, key: str) -> Path | None:
+        """The safetensors file of a base matrix's factors, marked as used; None when there is none."""
+        path = self._factors.path("factors", key, _SUFFIX)
+        if not path.is_file():
+            return None
+        self._factors.touch(path)
+        return path
+
+    def store_factors(self, key: str, content: bytes) -> bool:
+        """Keep a base matrix's factors, unless they alone exceed their budget; whether they were kept.
+
+        Raises:
+            OSError: the disk refused.
+        """
+        if len(content) > self._factors.budget:
+            return False
+        # Not flushed: what a crash damages is found when it is read, and computed again.
+        self._factors.write(self._factors.path("factors", key, _SUFFIX), content, flush=False)
+        return True
 
     # House-keeping
 
     def usage(self) -> Usage:
         """Count what is there."""
-        results = hashes = size = 0
-        for entry in self._entries():
-            results += entry.parent.parent.name == "results"
-            hashes += entry.parent.parent.name == "hashes"
-            with contextlib.suppress(OSError):
-                size += _disk_size(entry.stat())
-        return Usage(results, hashes, size, self.budget)
+        return Usage(
+            results=self._shelf.count("results"),
+            hashes=self._shelf.count("hashes"),
+            size=self._shelf.size(),
+            budget=self.budget,
+            factors=self._factors.count("factors"),
+            factors_size=self._factors.size(),
+            factors_budget=self.factors_budget,
+        )
 
     def evict(self) -> int:
-        """Remove the least recently used entries until nine tenths of the budget are left; how many went."""
-        stats = []
-        for entry in self._entries():
-            with contextlib.suppress(OSError):
-                stats.append((entry.stat(), entry))
-        size = sum(_disk_size(stat) for stat, _ in stats)
-        if size <= self.budget:
-            return 0
-        removed = 0
-        for stat, entry in sorted(stats, key=lambda item: item[0].st_mtime_ns):
-            if size <= self.budget * 9 // 10:
-                break
-            with contextlib.suppress(OSError):
-                entry.unlink()
-            size -= _disk_size(stat)
-            removed += 1
-        return removed
+        """Remove the least recently used results until nine tenths of the budget are left; how many went."""
+        return self._shelf.evict()
 
     def clear(self) -> int:
         """Remove every entry, and only entries; how many went."""
-        removed = 0
-        for entry in self._entries():
-            with contextlib.suppress(OSError):
-                entry.unlink()
-                removed += 1
         self._hashes.clear()
-        return removed
+        return self._shelf.clear() + self._factors.clear()
 
     # Inner workings
 
-    def _entries(self) -> Iterator[Path]:
-        for kind in ("results", "hashes"):
-            for entry in (self.root / kind).glob("??/*"):
-                if not entry.name.startswith(".") or _abandoned(entry):
-                    yield entry
-
-    def _path(self, kind: str, digest: str) -> Path:
-        return self.root / kind / digest[:2] / digest[2:]
-
     def _result_path(self, key: str) -> Path:
-        return self._path("results", key).with_suffix(".safetensors")
+        return self._shelf.path("results", key, _SUFFIX)
 
     def _read(self, key: str, read: Callable[[Mapping[str, str], ReadArray], T]) -> T | None:
         path = self._result_path(key)
@@ -207,35 +216,13 @@ class Cache:
                 result = read(file.metadata() or {}, file.get_tensor)
         except _UNREADABLE:
             return None
-        with contextlib.suppress(OSError):
-            os.utime(path)
+        self._shelf.touch(path)
         return result
-
-    def _write(self, path: Path, content: bytes, *, flush: bool = True) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-                if flush:
-                    file.flush()
-                    os.fsync(file.fileno())
-            Path(name).replace(path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                Path(name).unlink()
-            raise
 
 
 def _stamp_digest(tensor: StoredTensor) -> str:
     # The path is left out: a moved or hard-linked file keeps its device, inode and times.
     return _digest([asdict(tensor.stamp), tensor.name, tensor.dtype, tensor.shape, tensor.start])
-
-
-def _abandoned(temporary: Path) -> bool:
-    with contextlib.suppress(OSError):
-        return time.time() - temporary.stat().st_mtime > _ABANDONED_AFTER
-    return False
 
 
 def _inputs(job: Job, content: Callable[[StoredTensor], str]) -> dict[str, Any]:
@@ -251,7 +238,3 @@ def _inputs(job: Job, content: Callable[[StoredTensor], str]) -> dict[str, Any]:
 
 def _digest(value: object) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
-
-
-def _disk_size(stat: os.stat_result) -> int:
-    return -(-stat.st_size // _DISK_BLOCK) * _DISK_BLOCK

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from intruder_tui.cli.options import CacheBudget, CacheDir, cache_of
+from intruder_tui.cli.options import CacheBudget, CacheDir, FactorBudget, cache_of
 
 app = typer.Typer(no_args_is_help=True, help="Look at or empty the cache of results.")
 
@@ -16,13 +16,19 @@ def path(cache_dir: CacheDir = None) -> None:
 
 
 @app.command()
-def info(cache_dir: CacheDir = None, cache_budget: CacheBudget = None) -> None:
+def info(
+    cache_dir: CacheDir = None, cache_budget: CacheBudget = None, factor_budget: FactorBudget = None
+) -> None:
     """Print how full the cache is."""
     from rich.filesize import decimal
 
-    cache = cache_of(cache_dir, cache_budget)
+    cache = cache_of(cache_dir, cache_budget, factor_budget)
     usage = cache.usage()
-    typer.echo(f"{cache.root}: {usage.results} results, {decimal(usage.size)} of {decimal(usage.budget)}")
+    typer.echo(f"{cache.root}")
+    typer.echo(f"{usage.results} results, {decimal(usage.size)} of {decimal(usage.budget)}")
+    typer.echo(
+        f"{usage.factors} base factors, {decimal(usage.factors_size)} of {decimal(usage.factors_budget)}"
+    )
 
 
 @app.command()

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from intruder_tui.cli.opening import Ascii, Colour, NoMouse, Output, Theme, is_terminal
-from intruder_tui.cli.options import CacheBudget, CacheDir, Device, Eps, K, SideOption
+from intruder_tui.cli.options import CacheBudget, CacheDir, Device, Eps, FactorBudget, K, SideOption
 
 
 def demo(
@@ -21,6 +21,7 @@ def demo(
     device: Device = "auto",
     cache_dir: CacheDir = None,
     cache_budget: CacheBudget = None,
+    factor_budget: FactorBudget = None,
     output: Output = Path("snapshots"),
     colour: Colour = "auto",
     ascii_only: Ascii = False,
@@ -37,7 +38,7 @@ def demo(
     from intruder_tui.demo.write import VERSION
 
     definition = definition_of(k, eps, side)
-    cache = cache_of(cache_dir, cache_budget)
+    cache = cache_of(cache_dir, cache_budget, factor_budget)
     directory = write if write is not None else cache.root / "demo" / f"v{VERSION}"
     try:
         paths = write_demo(directory)

@@ -40,6 +40,12 @@ CacheBudget = Annotated[
     float | None,
     typer.Option("--cache-budget", metavar="GB", help="Size at which the oldest results are dropped."),
 ]
+FactorBudget = Annotated[
+    float | None,
+    typer.Option(
+        "--factor-budget", metavar="GB", help="Size up to which bases' singular vectors are kept; 0: none."
+    ),
+]
 
 
 def fail(message: str) -> NoReturn:
@@ -60,14 +66,19 @@ def definition_of(k: int, eps: float, side: str) -> Definition:
         fail(str(error))
 
 
-def cache_of(directory: Path | None, budget_gb: float | None = None) -> Cache:
+def cache_of(
+    directory: Path | None, budget_gb: float | None = None, factors_gb: float | None = None
+) -> Cache:
     """The cache the options name."""
-    from intruder_tui.cache import DEFAULT_BUDGET, Cache, default_root
+    from intruder_tui.cache import DEFAULT_BUDGET, DEFAULT_FACTORS_BUDGET, Cache, default_root
 
     if budget_gb is not None and not 0 < budget_gb < 1e6:
         fail(f"--cache-budget is {budget_gb} GB; it must be more than 0")
     budget = DEFAULT_BUDGET if budget_gb is None else int(budget_gb * 1e9)
-    return Cache(directory if directory is not None else default_root(), budget)
+    if factors_gb is not None and not 0 <= factors_gb < 1e6:
+        fail(f"--factor-budget is {factors_gb} GB; it must be 0 or more")
+    factors = DEFAULT_FACTORS_BUDGET if factors_gb is None else int(factors_gb * 1e9)
+    return Cache(directory if directory is not None else default_root(), budget, factors)
 
 
 def pairings_of(base: str, tuned: list[str]) -> list[Pairing]:

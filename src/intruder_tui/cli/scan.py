@@ -16,6 +16,7 @@ from intruder_tui.cli.options import (
     CacheDir,
     Device,
     Eps,
+    FactorBudget,
     K,
     SideOption,
     Tuned,
@@ -51,6 +52,7 @@ def scan(
     device: Device = "auto",
     cache_dir: CacheDir = None,
     cache_budget: CacheBudget = None,
+    factor_budget: FactorBudget = None,
 ) -> None:
     """Analyse every matrix. Ctrl-C keeps what is done; the same command goes on from there.
 
@@ -60,7 +62,7 @@ def scan(
     if json_to == "-" and csv_to == "-":
         fail("--json - and --csv - both want stdout; give one of them a file")
     pairings = pairings_of(base, tuned)
-    cache = cache_of(cache_dir, cache_budget)
+    cache = cache_of(cache_dir, cache_budget, factor_budget)
     code = run_scan(pairings, definition, cache, device, exact=exact, json_to=json_to, csv_to=csv_to)
     raise typer.Exit(code)
 

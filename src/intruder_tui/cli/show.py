@@ -13,6 +13,7 @@ from intruder_tui.cli.options import (
     CacheDir,
     Device,
     Eps,
+    FactorBudget,
     K,
     OneTuned,
     SideOption,
@@ -43,6 +44,7 @@ def show(
     device: Device = "auto",
     cache_dir: CacheDir = None,
     cache_budget: CacheBudget = None,
+    factor_budget: FactorBudget = None,
     ascii_only: Annotated[bool, typer.Option("--ascii", help="Draw with ASCII characters only.")] = False,
 ) -> None:
     """Show one matrix: what was found, its similarity heatmap, its intruders, its update."""
@@ -54,7 +56,7 @@ def show(
     from intruder_tui.engine.jobs import Depth
     from intruder_tui.engine.session import Session, State
 
-    cache = cache_of(cache_dir, cache_budget)
+    cache = cache_of(cache_dir, cache_budget, factor_budget)
     with engine_for(cache, device) as engine:
         session = Session(pairing, engine, cache, definition, Depth.EXACT)
         answer(session, engine, name)

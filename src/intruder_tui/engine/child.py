@@ -15,7 +15,7 @@ from intruder_tui.cache import Cache
 from intruder_tui.engine.protocol import Broken
 
 
-def main(connection: Connection, device: str, cache_root: str, cache_budget: int, log_path: str) -> None:
+def main(connection: Connection, device: str, cache: Cache, log_path: str) -> None:
     """Serve jobs from `connection` until it closes; everything printed goes to the log."""
     _redirect(Path(log_path))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C belongs to the parent, which then closes the pipe
@@ -27,7 +27,7 @@ def main(connection: Connection, device: str, cache_root: str, cache_budget: int
         connection.send(Broken(f"torch can't be loaded: {error}"))
         return
     try:
-        serve(connection, device, Cache(Path(cache_root), cache_budget))
+        serve(connection, device, cache)
     except (BrokenPipeError, ConnectionResetError):
         return
     except Exception as error:

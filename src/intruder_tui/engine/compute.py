@@ -10,9 +10,9 @@ import torch
 from intruder_tui.cache import Cache
 from intruder_tui.engine.adapters import Against, LoraFactors
 from intruder_tui.engine.assemble import assemble
-from intruder_tui.engine.jobs import Job
+from intruder_tui.engine.jobs import Depth, Job
 from intruder_tui.results import MatrixResult, Similarity, Tier, Update
-from intruder_tui.spectral import Comparison, LowRank, Matches, compare_exact
+from intruder_tui.spectral import Comparison, LowRank, Matches, compare_certified, compare_exact
 
 
 def run_job(job: Job, cache: Cache, device: torch.device, on_stage: Callable[[str], None]) -> str:
@@ -36,10 +36,19 @@ def run_job(job: Job, cache: Cache, device: torch.device, on_stage: Callable[[st
     if known is not None:
         return known
     other = LowRank(tuned.a, tuned.b, tuned.scaling) if isinstance(tuned, LoraFactors) else tuned
-    comparison = compare_exact(base, other, on_stage=on_stage)
+    comparison = _compare(job, base, other, on_stage)
     result = to_result(comparison, (base.shape[0], base.shape[1]), job.pair.adapter_rank, device_name(device))
     on_stage("storing")
     return cache.store(job, result)
+
+
+def _compare(
+    job: Job, base: torch.Tensor, tuned: torch.Tensor | LowRank, on_stage: Callable[[str], None]
+) -> Comparison:
+    if job.depth is Depth.EXACT:
+        return compare_exact(base, tuned, on_stage=on_stage)
+    # What stays open is a job of its own, so that the bounds are on the screen while it runs.
+    return compare_certified(base, tuned, k=job.k, eps=job.eps, escalate=False, on_stage=on_stage)
 
 
 def to_result(

@@ -21,7 +21,7 @@ class Depth(StrEnum):
 class Job:
     """One matrix pair to analyse; hashable, picklable.
 
-    `k` and `eps` are what a verdict has to decide (both sides at once); an exact job holds for any, and has 0.
+    `k` and `eps` are what a verdict has to decide (both sides at once); an exact one has 0: it holds for any.
     """
 
     pair: MatrixPair

@@ -235,7 +235,7 @@ class ProcessEngine:
         ours, theirs = context.Pipe()
         process = context.Process(
             target=child.main,
-            args=(theirs, self._device, str(self._cache.root), self._cache.budget, str(self._log)),
+            args=(theirs, self._device, self._cache.reopened(), str(self._log)),
             name="intruder-tui worker",
             daemon=True,
         )

@@ -215,7 +215,7 @@ class Session:
     def request(self, name: str, *, urgent: bool = True) -> None:
         """Ask for a row's answer; rows that have one, or can't have one, are left alone.
 
-        A matrix that is skipped by default (an embedding, the output head) is analysed when asked for by name.
+        A matrix skipped by default (an embedding, the output head) is analysed when asked for by name.
         """
         state = self._states[name]
         if not self._computable(name):
