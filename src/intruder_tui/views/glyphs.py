@@ -31,7 +31,7 @@ class Glyphs:
     floor: str
     upright: str
     strokes: str
-    "Parts of a drawn line: across, down, and the corners left-down, down-right, left-up, up-right."
+    "Parts of a drawn line: across, down, and the corners left-down, up-right, left-up, down-right."
     curves: str
     "A sign per curve, for where colour can't tell them apart."
     band: str
