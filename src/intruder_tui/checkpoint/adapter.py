@@ -100,6 +100,10 @@ def open_adapter(located: Located, options: AdapterOptions) -> Adapter:
             "not an adapter saved by save_pretrained; save it that way"
         )
     changes, full = sort_tensors(header.tensors)
+    for change in changes:
+        # PEFT matches its patterns with the parameter's name where it adapts a bare parameter.
+        if any(f"{change.module}.weight".endswith(f".{name}") for name in config.parameters):
+            change.key = f"{change.key}.weight"
     notes = (*located.notes, *config.notes)
     return Adapter(located, config, len(header.tensors), changes, full, notes)
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from intruder_tui.checkpoint.adapter import Adapter, Change
+from intruder_tui.checkpoint.adapter_experts import expert_rows, is_stacked
 from intruder_tui.checkpoint.adapter_layers import repeated
 from intruder_tui.checkpoint.adapter_updates import Unusable, factors, lora_update, problem_of
 from intruder_tui.checkpoint.catalog import Catalog
@@ -43,17 +44,18 @@ def adapter_rows(base: Catalog, adapter: Adapter, renames: Renames = NO_RENAMES)
     left, right = Side.of_model(base), Side.of_adapter(adapter, base)
     if adapter.config.layers:
         left = repeated(left, adapter.config.layers)
+    stacked = [change for change in adapter.changes if is_stacked(change, adapter.config)]
+    rows, expert_names = expert_rows(left, stacked, adapter) if stacked else ([], frozenset())
     changes = _by_weight(adapter, left)
     left = _with_shared(left, right, changes)
     full = [name for name in adapter.full if name not in changes]
     shapes = (left.shapes, {**right.shapes, **_shapes(changes, adapter)})
     matching = match_names(left.names, [*changes, *full], shapes, renames)
-    rows = []
     for match in matching.matches:
         change = changes.get(match.tuned)
         rows += [change_row(match, left, change, adapter)] if change else tensor_rows(match, left, right)
     placed = {match.tuned for match in matching.matches}
-    touched = {match.base for match in matching.matches}
+    touched = expert_names.union(match.base for match in matching.matches)
     for name in left.names:
         if name not in touched:
             rows += tensor_rows(Match(name, name, _LEFT_ALONE), left, left)
@@ -187,12 +189,11 @@ def _by_weight(adapter: Adapter, left: Side) -> dict[str, Change]:
     attentions = {name.rpartition(".")[0].rpartition(".")[2] for name in left.names if _is_attention(name)}
     named: dict[str, Change] = {}
     for change in adapter.changes:
+        if is_stacked(change, adapter.config):
+            continue
         name = change.weight_name
         if change.module.rpartition(".")[2] in attentions:
             name = f"{change.module}.{_ATTENTION_WEIGHT}"
-        if change.wrapped or name in named:
-            change.problem = "LoRA on a stack of experts (target_parameters), which is not covered yet"
-            name = f"{name} ({change.wrapped})"
         named[name] = change
     return named
 
