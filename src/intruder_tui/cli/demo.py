@@ -33,7 +33,8 @@ def demo(
     Without a terminal it prints the scan's table instead.
     """
     from intruder_tui.cli.opening import prepare_terminal, run_interface
-    from intruder_tui.cli.options import cache_of, definition_of, fail, pairings_of
+    from intruder_tui.cli.options import cache_of, definition_of, fail
+    from intruder_tui.cli.sources import pairings_of
     from intruder_tui.demo import write_demo
     from intruder_tui.demo.write import VERSION
 

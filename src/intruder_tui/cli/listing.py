@@ -7,29 +7,40 @@ from typing import Annotated
 
 import typer
 
-from intruder_tui.cli.options import Base, OneTuned, pairings_of
+from intruder_tui.cli.options import Base
+from intruder_tui.cli.sources import Download, Map, Series, pairings_of
 
 
 def list_(
     base: Base,
-    tuned: OneTuned,
+    tuned: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[TUNED...]", help="Fine-tuned checkpoints or adapters; without one BASE is listed alone."
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
     everything: Annotated[
         bool,
         typer.Option("--all", "-a", help="Also list norms, biases and other tensors that are not analysed."),
     ] = False,
+    maps: Map = None,
+    series: Series = False,
+    download: Download = False,
 ) -> None:
-    """List the matrices of BASE and TUNED, how they pair up, and why some can't be compared."""
-    pairing = pairings_of(base, [tuned])[0]
+    """List what BASE and TUNED are, their matrices, how they pair up, and why some can't be compared."""
+    pairings = pairings_of(base, tuned or [base], maps=maps, series=series, download=download)
     if as_json:
         from intruder_tui.export.listing import listing_document
 
-        typer.echo(json.dumps(listing_document(pairing), indent=1))
+        documents = [listing_document(pairing) for pairing in pairings]
+        typer.echo(json.dumps(documents[0] if len(documents) == 1 else documents, indent=1))
         return
     from rich.console import Console
 
     from intruder_tui.views.listing import listing
 
     console = Console(soft_wrap=False)
-    for part in listing(pairing, everything=everything):
-        console.print(part)
+    for pairing in pairings:
+        for part in listing(pairing, everything=everything):
+            console.print(part)

@@ -22,8 +22,8 @@ from intruder_tui.cli.options import (
     cache_of,
     definition_of,
     fail,
-    pairings_of,
 )
+from intruder_tui.cli.sources import Download, Map, Series, pairings_of
 
 if TYPE_CHECKING:
     from intruder_tui.cache import Cache
@@ -46,6 +46,9 @@ Theme = Annotated[
 def open_(
     base: Base,
     tuned: Tuned,
+    maps: Map = None,
+    series: Series = False,
+    download: Download = False,
     k: K = 10,
     eps: Eps = 0.5,
     side: SideOption = "U",
@@ -65,7 +68,7 @@ def open_(
         fail("the interface needs a terminal; list, show and scan work without one")
     prepare_terminal(colour)
     run_interface(
-        pairings_of(base, tuned),
+        pairings_of(base, tuned, maps=maps, series=series, download=download),
         definition,
         cache_of(cache_dir, cache_budget, factor_budget),
         device,

@@ -9,12 +9,16 @@ import typer
 
 if TYPE_CHECKING:
     from intruder_tui.cache import Cache
-    from intruder_tui.checkpoint.pairs import Pairing
     from intruder_tui.definition import Definition
 
 BAD_INPUT = 2
 
-Base = Annotated[str, typer.Argument(metavar="BASE", help="The base checkpoint: a file or a directory.")]
+Base = Annotated[
+    str,
+    typer.Argument(
+        metavar="BASE", help="The base checkpoint: a file, a directory or a name in the hub cache."
+    ),
+]
 Tuned = Annotated[
     list[str],
     typer.Argument(
@@ -79,14 +83,3 @@ def cache_of(
         fail(f"--factor-budget is {factors_gb} GB; it must be 0 or more")
     factors = DEFAULT_FACTORS_BUDGET if factors_gb is None else int(factors_gb * 1e9)
     return Cache(directory if directory is not None else default_root(), budget, factors)
-
-
-def pairings_of(base: str, tuned: list[str]) -> list[Pairing]:
-    """Open BASE beside every TUNED; the first one that can't be used ends the command."""
-    from intruder_tui.checkpoint import open_pairing
-    from intruder_tui.checkpoint.errors import CheckpointError
-
-    try:
-        return [open_pairing(base, one) for one in tuned]
-    except CheckpointError as error:
-        fail(str(error))

@@ -23,8 +23,8 @@ from intruder_tui.cli.options import (
     cache_of,
     definition_of,
     fail,
-    pairings_of,
 )
+from intruder_tui.cli.sources import Download, Map, Series, pairings_of
 
 if TYPE_CHECKING:
     from intruder_tui.cache import Cache
@@ -46,6 +46,9 @@ def scan(
     k: K = 10,
     eps: Eps = 0.5,
     side: SideOption = "U",
+    maps: Map = None,
+    series: Series = False,
+    download: Download = False,
     exact: Annotated[
         bool, typer.Option("--exact", help="Values for every vector, not only certified verdicts.")
     ] = False,
@@ -61,7 +64,7 @@ def scan(
     definition = definition_of(k, eps, side)
     if json_to == "-" and csv_to == "-":
         fail("--json - and --csv - both want stdout; give one of them a file")
-    pairings = pairings_of(base, tuned)
+    pairings = pairings_of(base, tuned, maps=maps, series=series, download=download)
     cache = cache_of(cache_dir, cache_budget, factor_budget)
     code = run_scan(pairings, definition, cache, device, exact=exact, json_to=json_to, csv_to=csv_to)
     raise typer.Exit(code)

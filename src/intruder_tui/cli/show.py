@@ -20,8 +20,8 @@ from intruder_tui.cli.options import (
     cache_of,
     definition_of,
     fail,
-    pairings_of,
 )
+from intruder_tui.cli.sources import Download, Map, pairings_of
 
 if TYPE_CHECKING:
     from intruder_tui.checkpoint.pairs import Pairing
@@ -38,6 +38,8 @@ def show(
         str, typer.Argument(metavar="MATRIX", help="A matrix's name, or an unambiguous part of it.")
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print the data instead of pictures.")] = False,
+    maps: Map = None,
+    download: Download = False,
     k: K = 10,
     eps: Eps = 0.5,
     side: SideOption = "U",
@@ -49,7 +51,7 @@ def show(
 ) -> None:
     """Show one matrix: what was found, its similarity heatmap, its intruders, its update."""
     definition = definition_of(k, eps, side)
-    pairing = pairings_of(base, [tuned])[0]
+    pairing = pairings_of(base, [tuned], maps=maps, download=download)[0]
     name = find_matrix(pairing, matrix)
     from intruder_tui.checkpoint.names import printable
     from intruder_tui.cli.headless import answer, engine_for
