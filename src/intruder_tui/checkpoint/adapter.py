@@ -29,6 +29,11 @@ _PARTS = {
 }
 """What a key may end with, and what that is."""
 _MARKS = ("lora_", "token_adapter", "trainable_tokens_")
+_TUNER_MARKS = (
+    *("hada_", "lokr_", "ia3_", "oft_", "boft_", "hra_", "fourierft_", "c3a_", "shira_", "miss_", "delora_"),
+    *("hira_", "gralora_", "road_", "waveft_", "psoft_", "osf_", "peanut_", "deft_", "glora_"),
+)
+"""How the names of the parts of `HOSTED` tuners begin."""
 _TRAINING_ONLY = "lora_velora_"
 """A buffer of VeLoRA's backward pass."""
 _BASE_LAYER = "base_layer"
@@ -137,7 +142,7 @@ def split_key(name: str) -> tuple[str, str]:
     """A tensor's name as the module it belongs to and the adapter's part; ("", "") of a full tensor."""
     components = name.split(".")
     for place, component in enumerate(components):
-        if component.startswith(_MARKS):
+        if component.startswith((*_MARKS, *_TUNER_MARKS)):
             return ".".join(components[:place]), ".".join(components[place:])
     return "", ""
 

@@ -8,7 +8,9 @@ from dataclasses import replace
 
 from intruder_tui.checkpoint.adapter import Adapter, Change
 from intruder_tui.checkpoint.adapter_experts import expert_rows, is_stacked
+from intruder_tui.checkpoint.adapter_kinds import HOSTED
 from intruder_tui.checkpoint.adapter_layers import repeated
+from intruder_tui.checkpoint.adapter_tuners import adalora_update, hosted, tuner_name
 from intruder_tui.checkpoint.adapter_updates import Unusable, factors, lora_update, problem_of
 from intruder_tui.checkpoint.catalog import Catalog
 from intruder_tui.checkpoint.layers import Layer, Role, layer_of
@@ -29,6 +31,7 @@ from intruder_tui.checkpoint.rules import NO_RENAMES, Match, Matching, match_nam
 from intruder_tui.checkpoint.sides import Side
 from intruder_tui.checkpoint.tied import lent
 
+_INITS = {"pissa": "PiSSA", "olora": "OLoRA"}
 _LEFT_ALONE = "the adapter leaves it alone"
 _ATTENTION_WEIGHT = "in_proj_weight"
 """The weight of torch's MultiheadAttention that LoRA on the module itself changes."""
@@ -79,10 +82,10 @@ def change_row(match: Match, left: Side, change: Change, adapter: Adapter) -> Ro
     unreadable = left.why_unreadable(match.base)
     if unreadable:
         return refused(f"base is {unreadable}")
-    problem = problem_of(change, adapter.config)
+    problem = "" if adapter.config.kind in HOSTED else problem_of(change, adapter.config)
     if problem:
         return refused(problem)
-    if "tokens" not in change.parts and factors(change) == (None, None):
+    if set(change.parts) == {"bias"}:
         reason = "the adapter changes its bias alone, which is not analysed"
         return Row(match.base, RowKind.SKIPPED, shape, adapted, reason=reason)
     try:
@@ -103,7 +106,9 @@ def _recipes(name: str, left: Side, change: Change, adapter: Adapter) -> tuple[R
         return base, ReplacedRows(_own(base, shape, change), change.parts["tokens"], indices)
     if adapter.config.init == "olora" and adapter.config.fan_in_fan_out:
         raise Unusable("OLoRA on a weight stored [in, out], whose decomposition is not recomputed")
-    update = lora_update(change, adapter.config)
+    if adapter.config.kind in HOSTED - {"ADALORA"}:
+        return _hosted_recipes(name, left, shape, change, adapter)
+    update = (adalora_update if adapter.config.kind == "ADALORA" else lora_update)(change, adapter.config)
     if len(shape) > 2 and (shape[0], math.prod(shape[1:])) == update.shape:
         base = Stored(left.tensors[name].part(0, update.shape))
     else:
@@ -111,6 +116,20 @@ def _recipes(name: str, left: Side, change: Change, adapter: Adapter) -> tuple[R
             left, name, _transposed(name, shape, update, left, adapter.config.fan_in_fan_out)
         )
     return base, _recipe(_own(base, shape, change), update, change, adapter)
+
+
+def _hosted_recipes(
+    name: str, left: Side, shape: tuple[int, ...], change: Change, adapter: Adapter
+) -> tuple[Recipe, Recipe]:
+    called = tuner_name(adapter.config.kind)
+    if len(shape) != 2 or layer_of(name, shape).role is Role.EMBEDDING:
+        raise Unusable(
+            f"{called} on a weight that is no linear layer's ({shape_text(shape)}), which is not read"
+        )
+    if left.orientation.transposed(name, hint=adapter.config.fan_in_fan_out) and name not in left.packed:
+        raise Unusable(f"{called} on a weight stored [in, out], which is not read")
+    base = _weight_recipe(left, name, False)
+    return base, hosted(_own(base, shape, change), (shape[0], shape[1]), change, adapter.config)
 
 
 def _weight_recipe(side: Side, name: str, transposed: bool) -> Recipe:
@@ -224,10 +243,12 @@ def _what(change: Change, adapter: Adapter) -> str:
     a, _ = factors(change)
     if "tokens" in change.parts:
         return "token rows"
+    if adapter.config.kind in HOSTED - {"ADALORA"}:
+        return tuner_name(adapter.config.kind)
     if "magnitude" in change.parts:
         name = "DoRA"
     else:
-        name = {"pissa": "PiSSA", "olora": "OLoRA"}.get(adapter.config.init, "LoRA")
+        name = _INITS.get(adapter.config.init) or tuner_name(adapter.config.kind)
     return f"{name} r {a.shape[0]}" if a is not None and a.shape else name
 
 
@@ -238,7 +259,7 @@ def _unplaced(
     for name, change in changes.items():
         if name in placed:
             continue
-        problem = problem_of(change, adapter.config)
+        problem = "" if adapter.config.kind in HOSTED else problem_of(change, adapter.config)
         a, b = factors(change)
         shape = (b.shape[0], a.shape[1]) if a and b and not problem else ()
         reasons = (

@@ -85,6 +85,7 @@ class LoraUpdate:
         scaling: alpha / r, or alpha / sqrt(r) under rank stabilisation.
         flipped: dW = scaling * (B A)^T instead, as of an embedding.
         expert: its share of B, which holds a stack's; taken before flipping, its `rows` after.
+        gains: [r, 1], what each row of A is multiplied by (AdaLoRA's lora_E); None for 1.
     """
 
     a: StoredTensor
@@ -92,6 +93,7 @@ class LoraUpdate:
     scaling: float
     flipped: bool = False
     expert: Expert | None = None
+    gains: StoredTensor | None = None
 
     @property
     def rank(self) -> int:
@@ -150,6 +152,35 @@ class ReplacedRows:
     base: Recipe
     rows: StoredTensor
     indices: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A stored tensor under the name its reader knows it by."""
+
+    key: str
+    tensor: StoredTensor
+
+
+@dataclass(frozen=True, slots=True)
+class Hosted:
+    """W1 is what PEFT's own layer class makes of W0.
+
+    Attributes:
+        base: gives W0.
+        kind: the peft_type: "LOHA".
+        module: the module's name in the model.
+        fields: the configuration for this module alone; canonical JSON.
+        parts: the adapter's tensors for the module, by their suffix.
+        rank: r, for people; None where the tuner has none.
+    """
+
+    base: Recipe
+    kind: str
+    module: str
+    fields: str
+    parts: tuple[Named, ...]
+    rank: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,11 +263,13 @@ class PackedIntegers:
 Dequantised = Scaled | FourBit | MxFp4 | PackedIntegers
 """Weights that are computed from packed values; float32."""
 
-Recipe = Stored | Adapted | Dora | Reinitialised | ReplacedRows | Dequantised
+Recipe = Stored | Adapted | Dora | Reinitialised | ReplacedRows | Hosted | Dequantised
 
 
 def adapter_rank(recipe: Recipe) -> int | None:
-    """r of the LoRA factors in a recipe; None where there are none."""
+    """r of the adapter in a recipe; None where there is none."""
+    if isinstance(recipe, Hosted):
+        return recipe.rank
     return recipe.update.rank if isinstance(recipe, Adapted | Dora | Reinitialised) else None
 
 
@@ -244,10 +277,11 @@ def tensors(recipe: Recipe) -> Iterator[StoredTensor]:
     """Every stored tensor a recipe reads, in a fixed order."""
     for field in fields(recipe):
         value = getattr(recipe, field.name)
-        if isinstance(value, StoredTensor):
-            yield value
-        elif is_dataclass(value) and not isinstance(value, type):
-            yield from tensors(value)  # type: ignore[arg-type]
+        for one in value if isinstance(value, tuple) else (value,):
+            if isinstance(one, StoredTensor):
+                yield one
+            elif is_dataclass(one) and not isinstance(one, type):
+                yield from tensors(one)  # type: ignore[arg-type]
 
 
 def describe(recipe: Any, identity: Callable[[StoredTensor], str]) -> dict[str, Any]:
@@ -259,10 +293,14 @@ def describe(recipe: Any, identity: Callable[[StoredTensor], str]) -> dict[str, 
     out: dict[str, Any] = {"kind": type(recipe).__name__}
     for field in fields(recipe):
         value = getattr(recipe, field.name)
-        if isinstance(value, StoredTensor):
-            out[field.name] = identity(value)
-        elif is_dataclass(value):
-            out[field.name] = describe(value, identity)
-        else:
-            out[field.name] = value
+        many = isinstance(value, tuple)
+        out[field.name] = (
+            [_described(one, identity) for one in value] if many else _described(value, identity)
+        )
     return out
+
+
+def _described(value: Any, identity: Callable[[StoredTensor], str]) -> Any:
+    if isinstance(value, StoredTensor):
+        return identity(value)
+    return describe(value, identity) if is_dataclass(value) else value

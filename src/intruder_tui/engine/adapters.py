@@ -12,14 +12,16 @@ from intruder_tui.checkpoint.names import shape_text
 from intruder_tui.checkpoint.recipes import (
     Adapted,
     Dora,
+    Hosted,
     LoraUpdate,
     Recipe,
     Reinitialised,
     ReplacedRows,
     StoredTensor,
 )
+from intruder_tui.engine.peft_host import merged_by_peft
 
-AdapterRecipe = Adapted | Dora | Reinitialised | ReplacedRows
+AdapterRecipe = Adapted | Dora | Reinitialised | ReplacedRows | Hosted
 
 Read = Callable[[StoredTensor], torch.Tensor]
 """Gives a stored tensor on the CPU in its stored dtype and shape."""
@@ -77,6 +79,9 @@ def execute(
     match recipe:
         case Dora():
             return _dora(recipe, lora_factors(recipe.update, read, device), read(recipe.magnitude), base())
+        case Hosted():
+            parts = {part.key: read(part.tensor) for part in recipe.parts}
+            return merged_by_peft(recipe, parts, base())
         case Adapted():
             factors = lora_factors(recipe.update, read, device)
         case Reinitialised():
@@ -99,6 +104,8 @@ def lora_factors(update: LoraUpdate, read: Read, device: torch.device) -> LoraFa
     """The factors of an update as its recipe says: flattened, one expert's share, flipped."""
     a = read(update.a).to(device).flatten(1)
     b = read(update.b).to(device).flatten(1)
+    if update.gains is not None:
+        a = a.to(torch.float32) * read(update.gains).to(device, torch.float32).reshape(-1, 1)
     expert = update.expert
     if expert is not None:
         b = b.reshape(b.shape[0], update.rank, expert.count)[:, :, expert.index]

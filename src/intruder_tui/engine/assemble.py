@@ -21,6 +21,7 @@ from intruder_tui.checkpoint.recipes import (
     Dequantised,
     Dora,
     FileStamp,
+    Hosted,
     Recipe,
     Reinitialised,
     ReplacedRows,
@@ -76,7 +77,7 @@ def assemble(
         case Stored():
             weight, content = read_tensor(recipe.tensor, on_progress)
             return _oriented(weight, recipe.transposed, device), {recipe.tensor: content}
-        case Adapted() | Dora() | Reinitialised() | ReplacedRows():
+        case Adapted() | Dora() | Reinitialised() | ReplacedRows() | Hosted():
             return _adapted(recipe, device, on_progress, against)
         case _:
             return _dequantised(recipe, device, on_progress)
@@ -101,9 +102,11 @@ def _adapted(
     recipe: AdapterRecipe, device: torch.device, on_progress: Progress | None, against: Against | None
 ) -> tuple[torch.Tensor | LoraFactors, Hashes]:
     hashes: Hashes = {}
+    # PEFT's tuners keep indices too.
+    dtypes = {**_DTYPES, **_PACKED_DTYPES, "I64": torch.int64} if isinstance(recipe, Hosted) else _DTYPES
 
     def read(stored: StoredTensor) -> torch.Tensor:
-        tensor, hashes[stored] = read_tensor(stored, on_progress)
+        tensor, hashes[stored] = read_tensor(stored, on_progress, dtypes)
         return tensor
 
     def base() -> torch.Tensor:

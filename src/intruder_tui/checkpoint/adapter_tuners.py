@@ -1,0 +1,118 @@
+"""PEFT's tuners other than LoRA: AdaLoRA as factors, the others left to PEFT's own layer classes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from importlib.util import find_spec
+
+from intruder_tui.checkpoint.adapter import Change
+from intruder_tui.checkpoint.adapter_config import AdapterConfig
+from intruder_tui.checkpoint.adapter_kinds import MERGE
+from intruder_tui.checkpoint.adapter_updates import Unusable
+from intruder_tui.checkpoint.names import printable, shape_text
+from intruder_tui.checkpoint.patterns import PatternRules
+from intruder_tui.checkpoint.quantised import FLOATS
+from intruder_tui.checkpoint.recipes import Hosted, LoraUpdate, Named, Recipe
+
+_SHOWN = {
+    name.upper(): name
+    for name in (
+        *("LoRA", "AdaLoRA", "LoHa", "LoKr", "FourierFT", "SHiRA", "MiSS", "DeLoRA", "HiRA", "GraLoRA"),
+        *("RoAd", "WaveFT", "PEANuT", "GLoRA"),
+    )
+}
+_ELSEWHERE = frozenset(
+    {
+        *("target_modules", "exclude_modules", "modules_to_save", "layers_to_transform", "layers_pattern"),
+        *("rank_pattern", "alpha_pattern", "base_model_name_or_path", "revision", "task_type"),
+        *("peft_type", "peft_version", "auto_mapping", "feedforward_modules", "inference_mode"),
+        *("runtime_config", "trainable_token_indices", "fan_in_fan_out"),
+    }
+)
+"""Fields that choose the modules, or are settled for the one module here."""
+_LARGEST_RANK = 65_536
+_ADALORA_EPSILON = 1e-5
+"""What PEFT adds to the rank it divides by."""
+
+
+def tuner_name(kind: str) -> str:
+    """A tuner's name as its authors write it."""
+    return _SHOWN.get(kind, kind)
+
+
+def adalora_update(change: Change, config: AdapterConfig) -> LoraUpdate:
+    """AdaLoRA's update (arXiv 2303.10512): dW = alpha / (r_0 + 1e-5) * B (A * E), r_0 the initial rank.
+
+    Raises:
+        Unusable: tensors that are missing or do not fit.
+    """
+    fields = json.loads(config.fields)
+    parts = [change.parts.get(name) for name in ("a", "b", "lora_E")]
+    a, b, gains = parts
+    if a is None or b is None or gains is None or len(change.parts) != 3:
+        raise Unusable(
+            f"its parts are {', '.join(sorted(change.parts))}; lora_A, lora_B, lora_E were expected"
+        )
+    start, alpha = fields.get("init_r", 12), fields.get("lora_alpha", 8)
+    if type(start) is not int or not 0 < start <= _LARGEST_RANK or type(alpha) not in (int, float):
+        raise Unusable(f"adapter_config.json says init_r = {start}, lora_alpha = {alpha}")
+    shapes = (
+        f"lora_A is {shape_text(a.shape)}, lora_E {shape_text(gains.shape)}, lora_B {shape_text(b.shape)}"
+    )
+    if not {a.dtype, b.dtype, gains.dtype} <= FLOATS:
+        raise Unusable(f"factors stored as {a.dtype}, {b.dtype} and {gains.dtype}")
+    if len(a.shape) != 2 or len(b.shape) != 2 or gains.shape != (a.shape[0], 1) or b.shape[1] != a.shape[0]:
+        raise Unusable(shapes)
+    if a.shape[0] == 0:
+        raise Unusable("AdaLoRA left this matrix no rank: it is unchanged")
+    if a.shape[0] > start:
+        raise Unusable(f"adapter_config.json says init_r = {start}; {shapes}")
+    scaling = (alpha if alpha > 0 else float(start)) / (start + _ADALORA_EPSILON)
+    return LoraUpdate(a, b, scaling, gains=gains)
+
+
+def hosted(base: Recipe, shape: tuple[int, int], change: Change, config: AdapterConfig) -> Hosted:
+    """The recipe of a linear layer's weight [out, in] under a tuner that PEFT itself has to merge.
+
+    Raises:
+        Unusable: PEFT is not installed, or the tensors are none that a layer can have.
+        CheckpointError: the pattern keys can't be matched in time.
+    """
+    if find_spec("peft") is None:
+        raise Unusable(
+            f"{tuner_name(config.kind)} is read through PEFT, which is not installed here: "
+            f"pip install 'intruder-tui[peft]', or {MERGE}"
+        )
+    described = json.loads(config.fields)
+    fields = {
+        name: value for name, value in described.items() if name not in _ELSEWHERE and value not in (None, {})
+    }
+    patterns = [name for name in fields if name.endswith("_pattern")]
+    if patterns:
+        raise Unusable(f"adapter_config.json sets {printable(patterns[0], 40)}, which is not read: {MERGE}")
+    for field in ("rank", "alpha"):
+        _settle(fields, described, field, change.module)
+    rank = fields.get("r")
+    if "r" in fields and (type(rank) is not int or not 0 <= rank <= _LARGEST_RANK):
+        raise Unusable(f"adapter_config.json says r = {rank}; at most {_LARGEST_RANK} is read")
+    if config.kind == "IA3":
+        gains = change.parts.get("ia3_l")
+        # A feed-forward layer's vector scales its inputs; PEFT tells by a pattern what the shape tells too.
+        feedforward = gains is not None and gains.shape == (1, shape[1]) and shape[1] != 1
+        fields["feedforward_modules"] = [change.module] if feedforward else []
+    parts = tuple(Named(part, tensor) for part, tensor in sorted(change.parts.items()))
+    shown_rank = rank if isinstance(rank, int) and rank > 0 else None
+    return Hosted(base, config.kind, change.module, json.dumps(fields, sort_keys=True), parts, shown_rank)
+
+
+def _settle(fields: dict[str, object], described: Mapping[str, object], field: str, module: str) -> None:
+    """Put what `rank_pattern` or `alpha_pattern` says of a module into its own r or alpha."""
+    table = described.get(f"{field}_pattern")
+    if not table:
+        return
+    if not isinstance(table, dict):
+        raise Unusable(f"{field}_pattern in adapter_config.json is not an object")
+    name = "r" if field == "rank" else "alpha"
+    rules: PatternRules[object] = PatternRules(table, f"adapter_config.json: {field}_pattern")
+    fields[name] = rules.find(module, fields.get(name))
