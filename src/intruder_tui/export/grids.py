@@ -16,11 +16,11 @@ from intruder_tui.export.svg import ACCENT, FAINT, INK, QUIET, Svg, colour, text
 from intruder_tui.results import Similarity
 from intruder_tui.views import numbers
 from intruder_tui.views.grid import grid
-from intruder_tui.views.heatmap import column_marks
 from intruder_tui.views.model_map import Cell, Measure, ModelMap
+from intruder_tui.views.painter import column_marks
 from intruder_tui.views.palette import oklab, srgb
 
-MOST_CELLS = 128
+MOST_CELLS = 96
 """Along an edge of the heatmap; more are pooled by maximum."""
 THIN = 4.0
 """Columns narrower than this are marked beneath the map: an outline would hide them."""
@@ -246,6 +246,8 @@ def _number(cell: Cell, measure: Measure) -> str:
         return "!" if cell.failed else "·"
     match measure:
         case Measure.COUNT:
+            if high == 0 and cell.missing:
+                return "·"
             return f"{low:.0f}{'~' if high > low else ''}"
         case Measure.LOWEST:
             return f"{'≤' if low < high else ''}{high:.2f}".replace("0.", ".", 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ def matrix_document(session: Session, name: str, definition: Definition) -> dict
     return {
         "schema": SCHEMA,
         "definition": definition_document(definition),
-        "versions": versions_document(),
+        "versions": versions_document() | {"textual": version("textual")},
         "base": source_document(session.pairing.base),
         "tuned": source_document(session.pairing.tuned),
         "matrix": {

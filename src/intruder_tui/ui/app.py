@@ -41,7 +41,7 @@ class IntruderApp(App[None]):
         super().__init__()
         self.animation_level = "none"
         self.register_theme(theme.INTRUDER)
-        self.theme = options.theme or theme.NAME
+        self.theme = options.theme if options.theme in self.available_themes else theme.NAME
         self._sessions = sessions
         self._engine = engine
         self._options = options
@@ -81,6 +81,14 @@ class IntruderApp(App[None]):
         """Listen to the engine, and leave the terminal clean when told to end."""
         self.start_engine()
         self._relay.attach(self._deliver)
+        if self._options.theme not in (None, self.theme):
+            known = ", ".join(sorted(self.available_themes))
+            self.notify(
+                f"{self._options.theme} is none of {known}",
+                title="No such theme",
+                severity="warning",
+                markup=False,
+            )
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP):
             with suppress(NotImplementedError, RuntimeError, ValueError):

@@ -17,7 +17,8 @@ from intruder_tui.definition import Verdict
 from intruder_tui.results import Similarity
 from intruder_tui.views.glyphs import ASCII, UNICODE
 from intruder_tui.views.grid import empty, grid
-from intruder_tui.views.heatmap import Heatmap, Painter, Scale, column_marks, fit, legend
+from intruder_tui.views.heatmap import Heatmap, legend
+from intruder_tui.views.painter import Painter, Scale, column_marks, fit
 from intruder_tui.views.palette import ColourMode, ramp
 
 BLOCKS = st.integers(1, 9).flatmap(

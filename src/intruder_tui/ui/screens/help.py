@@ -26,10 +26,10 @@ class Sheet(VerticalScroll):
     """A scrolling sheet over the screen."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("down,j", "scroll_down", "Down", show=False),
-        Binding("up,k", "scroll_up", "Up", show=False),
-        Binding("g,home", "scroll_home", "Top", show=False),
-        Binding("G,end", "scroll_end", "End", show=False),
+        Binding("down,j", "scroll_down", "Down", show=False, id="sheet.down"),
+        Binding("up,k", "scroll_up", "Up", show=False, id="sheet.up"),
+        Binding("g,home", "scroll_home", "Top", show=False, id="sheet.first"),
+        Binding("G,end", "scroll_end", "End", show=False, id="sheet.last"),
     ]
 
     def __init__(self, content: RenderableType, look: Look) -> None:
@@ -41,7 +41,7 @@ class HelpScreen(ModalScreen[None]):
     """What the numbers mean, and which keys there are."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,question_mark,enter", "dismiss", "Close", show=False),
+        Binding("escape,q,question_mark,enter", "dismiss", "Close", show=False, id="help.close"),
     ]
 
     def __init__(self, look: Look, definition: Definition, view: View) -> None:

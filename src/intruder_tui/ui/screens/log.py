@@ -25,7 +25,7 @@ class LogScreen(ModalScreen[None]):
     """The worker's log."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,L,enter", "dismiss", "Close", show=False),
+        Binding("escape,q,L,enter", "dismiss", "Close", show=False, id="log.close"),
     ]
 
     def __init__(self, look: Look, path: Path | None, sessions: list[Session]) -> None:

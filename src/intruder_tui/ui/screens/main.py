@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from textual import events, on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.screen import Screen
 from textual.timer import Timer
@@ -16,7 +16,7 @@ from intruder_tui.checkpoint.pairs import RowKind
 from intruder_tui.definition import LARGEST_K, Definition, Side
 from intruder_tui.engine.protocol import Event, Finished
 from intruder_tui.engine.session import PENDING, Session, State
-from intruder_tui.ui import subject, telling
+from intruder_tui.ui import clipboard, keys, subject, telling
 from intruder_tui.ui.badges import Badges
 from intruder_tui.ui.look import Look
 from intruder_tui.ui.options import UiOptions
@@ -46,27 +46,7 @@ class MainScreen(Screen[None]):
     AUTO_FOCUS = "#tree"
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (70, "-medium"), (100, "-wide")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-low"), (24, "-short"), (30, "-tall")]  # noqa: RUF012
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("slash", "filter", "Filter the tree", key_display="/", id="filter"),
-        Binding("escape", "back", "Clear the filter, close the drawer", show=False, id="back"),
-        Binding("n", "next_intruder(1)", "Next matrix with intruders", id="next-intruder"),
-        Binding("N", "next_intruder(-1)", "Previous matrix with intruders", id="previous-intruder"),
-        Binding("left_square_bracket", "eps(-1)", "Lower eps", key_display="[", id="eps-down"),
-        Binding("right_square_bracket", "eps(1)", "Raise eps", key_display="]", id="eps-up"),
-        Binding("minus", "k(-1)", "Lower k", key_display="-", id="k-down"),
-        Binding("plus,equals_sign", "k(1)", "Raise k", key_display="+", id="k-up"),
-        Binding("u", "side", "Switch between U and V", id="side"),
-        Binding("a", "scan", "Analyse all matrices, or stop", id="scan"),
-        Binding("1", "view(0)", "Heatmap", show=False, id="view.heatmap"),
-        Binding("2", "view(1)", "Intruders", show=False, id="view.intruders"),
-        Binding("3", "view(2)", "Spectrum", show=False, id="view.spectrum"),
-        Binding("4", "view(3)", "Update", show=False, id="view.update"),
-        Binding("v", "next_view", "Next view", id="next-view"),
-        Binding("c", "next_tuned", "Next tuned checkpoint", id="next-tuned"),
-        Binding("y", "copy", "Copy the value or row", id="copy"),
-        Binding("Y", "copy_table", "Copy the intruder table", id="copy-table"),
-        Binding("b", "drawer", "Show or hide the tree", id="tree"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [*keys.MAIN]
 
     def __init__(self, sessions: list[Session], options: UiOptions, look: Look, log: str) -> None:
         super().__init__()
@@ -183,6 +163,7 @@ class MainScreen(Screen[None]):
         for session in self._sessions:
             changed = session.apply(event)
             if session is self.session:
+                self._refine(changed)
                 self._settle(changed)
 
     def _settle(self, changed: list[str]) -> None:
@@ -252,6 +233,12 @@ class MainScreen(Screen[None]):
             return
         if self.session.state(name) in (State.IDLE, State.QUEUED):
             self._request(name)
+        self._refine([name])
+
+    def _refine(self, changed: list[str]) -> None:
+        """The values behind the bounds of the matrix in front are wanted as soon as it has bounds."""
+        if self.selected is not None and self.selected in changed:
+            self.session.refine(self.selected)
 
     @on(LayerTree.Chosen)
     def _row_chosen(self, event: LayerTree.Chosen) -> None:
@@ -294,6 +281,8 @@ class MainScreen(Screen[None]):
         if definition == self._definition:
             return
         self._definition = definition
+        for session in self._sessions:
+            session.definition = definition
         self._badges = Badges(self.session, definition, self._look.glyphs)
         self._side.recount(self._badges)
         self._tell_subject()
@@ -302,7 +291,8 @@ class MainScreen(Screen[None]):
     def action_scan(self) -> None:
         """Ask for every matrix; again: take back what is not done."""
         session = self.session
-        if any(session.state(name) in PENDING for name in session.default_names):
+        states = {session.state(name) for name in session.default_names}
+        if State.IDLE not in states and states & PENDING:
             session.cancel_all()
         else:
             session.scan()
@@ -328,20 +318,11 @@ class MainScreen(Screen[None]):
 
     def action_copy(self) -> None:
         """Copy what the cursor is on."""
-        self._copy(self._pane.copied())
+        clipboard.send(self.app, self._pane.copied())
 
     def action_copy_table(self) -> None:
         """Copy the intruder table."""
-        self._copy(self._pane.copied_table())
-
-    def _copy(self, text: str) -> None:
-        if not text:
-            self.notify("Nothing to copy here.", markup=False)
-            return
-        self.app.copy_to_clipboard(text)
-        first, *more = text.splitlines()
-        rest = f" and {len(more)} more lines" if more else ""
-        self.notify(f"{first}{rest}", title="Sent to the terminal's clipboard (OSC 52)", markup=False)
+        clipboard.send(self.app, self._pane.copied_table())
 
     def action_drawer(self) -> None:
         """Show or hide the tree; on a narrow screen it takes the pane's place."""

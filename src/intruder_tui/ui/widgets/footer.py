@@ -10,40 +10,9 @@ from textual import events
 from textual.keys import format_key
 from textual.widgets import Input
 
+from intruder_tui.ui.keys import HINTS, ORDER
 from intruder_tui.ui.look import Look
 from intruder_tui.ui.widgets.line import Line
-
-HINTS: tuple[tuple[tuple[str, ...], str], ...] = (
-    (("help",), "help"),
-    (("quit",), "quit"),
-    (("next-intruder",), "next intruder"),
-    (("scan",), "scan all"),
-    (("eps-down", "eps-up"), "{eps}"),
-    (("k-down", "k-up"), "k"),
-    (("filter",), "filter"),
-    (("side",), "side"),
-    (("next-view",), "view"),
-    (("snapshot",), "snapshot"),
-    (("copy",), "copy"),
-    (("tree",), "tree"),
-    (("next-tuned",), "next tuned"),
-)
-"""Binding ids and what they do, the most needed first; the line shows them in the order of ORDER."""
-ORDER = (
-    "next-intruder",
-    "filter",
-    "scan",
-    "eps-down",
-    "k-down",
-    "side",
-    "next-view",
-    "tree",
-    "next-tuned",
-    "snapshot",
-    "copy",
-    "help",
-    "quit",
-)
 
 
 class FooterLine(Line):

@@ -17,7 +17,7 @@ from intruder_tui.ui.look import Look
 from intruder_tui.ui.messages import CursorMoved
 from intruder_tui.views.glyphs import Glyphs
 from intruder_tui.views.grid import Grid, empty, grid
-from intruder_tui.views.heatmap import GUTTER, HEAD, Painter, column_marks, fit
+from intruder_tui.views.painter import GUTTER, HEAD, Painter, column_marks, fit
 from intruder_tui.views.palette import ColourMode
 
 LABEL_REACH = 6
@@ -180,7 +180,7 @@ class HeatmapMap(ScrollView, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """Head lines and gutter stand still; the map scrolls under them."""
-        painter, muted = self._painter, self._look.tones.muted
+        painter, muted, own = self._painter, self._look.tones.muted, self.rich_style
         scroll = self.scroll_offset
         cells = painter.grid
         row, column = cells.row_of(self._cursor[0]), cells.column_of(self._cursor[1])
@@ -198,10 +198,10 @@ class HeatmapMap(ScrollView, can_focus=True):
             elif line == painter.lines:
                 first, rest = [Segment(" " * GUTTER)], painter.bottoms()
             else:
-                return Strip.blank(self.size.width, self.rich_style)
+                return Strip.blank(self.size.width, own)
         width = max(0, self.size.width - GUTTER)
-        body = Strip(rest, painter.width).crop_extend(scroll.x, scroll.x + width, self.rich_style)
-        return Strip([*first, *body], GUTTER + width).apply_style(self.rich_style)
+        body = Strip(rest, painter.width).crop_extend(scroll.x, scroll.x + width, own)
+        return Strip([*first, *body], GUTTER + width).apply_style(own)
 
     def _place(self, cursor: tuple[int, int]) -> Region:
         painter = self._painter

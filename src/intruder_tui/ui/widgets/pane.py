@@ -19,7 +19,8 @@ from intruder_tui.ui.widgets.line import Line
 from intruder_tui.ui.widgets.pictures import SpectrumView, UpdateView
 from intruder_tui.ui.widgets.table import IntruderTable
 from intruder_tui.ui.widgets.tabs import View, ViewTabs
-from intruder_tui.views.heatmap import GUTTER, legend
+from intruder_tui.views.heatmap import legend
+from intruder_tui.views.painter import GUTTER
 
 PAGES = {
     View.HEATMAP: "heatmap",

@@ -1,0 +1,59 @@
+"""The main screen's keys, and which of them the footer shows. Ids make them remappable."""
+
+from __future__ import annotations
+
+from textual.binding import Binding
+
+MAIN: tuple[Binding, ...] = (
+    Binding("slash", "filter", "Filter the tree", key_display="/", id="filter"),
+    Binding("escape", "back", "Clear the filter, close the drawer", show=False, id="back"),
+    Binding("n", "next_intruder(1)", "Next matrix with intruders", id="next-intruder"),
+    Binding("N", "next_intruder(-1)", "Previous matrix with intruders", id="previous-intruder"),
+    Binding("left_square_bracket", "eps(-1)", "Lower eps", key_display="[", id="eps-down"),
+    Binding("right_square_bracket", "eps(1)", "Raise eps", key_display="]", id="eps-up"),
+    Binding("minus", "k(-1)", "Lower k", key_display="-", id="k-down"),
+    Binding("plus,equals_sign", "k(1)", "Raise k", key_display="+", id="k-up"),
+    Binding("u", "side", "Switch between U and V", id="side"),
+    Binding("a", "scan", "Analyse all matrices, or stop", id="scan"),
+    Binding("1", "view(0)", "Heatmap", show=False, id="view.heatmap"),
+    Binding("2", "view(1)", "Intruders", show=False, id="view.intruders"),
+    Binding("3", "view(2)", "Spectrum", show=False, id="view.spectrum"),
+    Binding("4", "view(3)", "Update", show=False, id="view.update"),
+    Binding("v", "next_view", "Next view", id="next-view"),
+    Binding("c", "next_tuned", "Next tuned checkpoint", id="next-tuned"),
+    Binding("y", "copy", "Copy the value or row", id="copy"),
+    Binding("Y", "copy_table", "Copy the intruder table", id="copy-table"),
+    Binding("b", "drawer", "Show or hide the tree", id="tree"),
+)
+
+HINTS: tuple[tuple[tuple[str, ...], str], ...] = (
+    (("help",), "help"),
+    (("quit",), "quit"),
+    (("next-intruder",), "next intruder"),
+    (("scan",), "scan all"),
+    (("eps-down", "eps-up"), "{eps}"),
+    (("k-down", "k-up"), "k"),
+    (("filter",), "filter"),
+    (("side",), "side"),
+    (("next-view",), "view"),
+    (("snapshot",), "snapshot"),
+    (("copy",), "copy"),
+    (("tree",), "tree"),
+    (("next-tuned",), "next tuned"),
+)
+"""Binding ids and what they do, the most needed first; the line shows them in the order of ORDER."""
+ORDER = (
+    "next-intruder",
+    "filter",
+    "scan",
+    "eps-down",
+    "k-down",
+    "side",
+    "next-view",
+    "tree",
+    "next-tuned",
+    "snapshot",
+    "copy",
+    "help",
+    "quit",
+)

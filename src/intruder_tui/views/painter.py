@@ -1,0 +1,278 @@
+"""One similarity map, line by line, as rich segments: columns tuned, rows base, intruder columns outlined.
+
+With a colour ramp a character cell carries two values, one above the other (an upper half block whose
+background is the lower value); without one, a sign of growing weight stands for a value. The same lines serve
+the screen, a pipe and the exports.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+import numpy as np
+from rich.segment import Segment
+from rich.style import Style
+
+from intruder_tui.definition import Verdict
+from intruder_tui.results import Similarity
+from intruder_tui.views.glyphs import UNICODE, Glyphs
+from intruder_tui.views.grid import Grid
+from intruder_tui.views.palette import COLOURMAP, ColourMode, Ramp, Tones, ramp, tones
+
+GUTTER = 7
+"""Columns left of the map, for "tuned", "base" and the row numbers."""
+HEAD = 2
+"""Lines above the map: column numbers, tops of the outlines."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How large a value is drawn: `width` columns, `height` half lines (1 or an even number)."""
+
+    width: int
+    height: int
+
+
+def fit(rows: int, columns: int, width: int, lines: int) -> Scale:
+    """The largest scale at which rows x columns values fit into `width` columns and `lines` lines.
+
+    Where even the smallest does not fit it is the smallest: the caller scrolls or pools.
+    """
+    for height, widest in ((8, 10), (6, 9), (4, 7), (2, 5)):
+        if rows * height <= 2 * lines and columns * 2 <= width:
+            return Scale(min(widest, width // columns), height)
+    return Scale(2 if columns * 2 <= width else 1, 1)
+
+
+def column_marks(similarity: Similarity, eps: float, columns: Grid) -> tuple[Verdict, ...]:
+    """A verdict per grid column; a pooled column takes the most alarming one it covers."""
+    marks = []
+    for first, end in zip(columns.column_edges[:-1], columns.column_edges[1:], strict=True):
+        covered = {
+            similarity.verdict(j, eps) for j in range(int(first), min(int(end), len(similarity.lower)))
+        }
+        marks.append(
+            Verdict.INTRUDER
+            if Verdict.INTRUDER in covered
+            else Verdict.MATCHED
+            if covered == {Verdict.MATCHED}
+            else Verdict.UNDECIDED
+        )
+    return tuple(marks)
+
+
+@lru_cache(maxsize=4096)
+def _pair_style(colours: Ramp, top: int, bottom: int) -> Style:
+    if top == bottom:
+        return Style(bgcolor=colours.colours[top])
+    return Style(color=colours.colours[top], bgcolor=colours.colours[bottom])
+
+
+@dataclass(frozen=True, eq=False)
+class Painter:
+    """Draws one grid line by line.
+
+    Attributes:
+        grid: the values.
+        marks: [C] a verdict per column, or empty where nothing is known yet.
+        scale: size of a value; half lines need a colour ramp, otherwise every value takes whole lines.
+        mode: a resolved colour mode.
+        colourmap: one of `palette.COLOURMAPS`.
+    """
+
+    grid: Grid
+    marks: tuple[Verdict, ...]
+    scale: Scale
+    mode: ColourMode
+    glyphs: Glyphs = UNICODE
+    colourmap: str = COLOURMAP
+
+    @cached_property
+    def ramp(self) -> Ramp | None:
+        """The colour ramp; None where signs stand for values."""
+        return ramp(self.mode, self.colourmap) if self.mode.ramp and self.glyphs.half else None
+
+    @cached_property
+    def tones(self) -> Tones:
+        """Styles beside the ramp."""
+        return tones(self.mode)
+
+    @cached_property
+    def levels(self) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
+        """Levels of the values, -1 where not known."""
+        if self.ramp is not None:
+            return self.ramp.levels(self.grid.values)
+        count = len(self.glyphs.ramp)
+        values = np.nan_to_num(self.grid.values, nan=0.0)
+        levels = np.clip((values * count).astype(np.int64), 0, count - 1)
+        return np.where(np.isnan(self.grid.values), -1, levels)
+
+    @property
+    def height(self) -> int:
+        """Half lines a value takes."""
+        return self.scale.height if self.ramp is not None else max(2, self.scale.height)
+
+    @property
+    def lines(self) -> int:
+        """Lines of the map itself."""
+        return (self.grid.shape[0] * self.height + 1) // 2
+
+    @property
+    def width(self) -> int:
+        """Columns of the map itself."""
+        return self.grid.shape[1] * self.scale.width
+
+    def lines_of(self, row: int) -> range:
+        """The map lines on which a grid row is drawn."""
+        return range(row * self.height // 2, ((row + 1) * self.height - 1) // 2 + 1)
+
+    # Head and gutter -----------------------------------------------------------------------------
+
+    def numbers(self, cursor: int | None = None) -> list[Segment]:
+        """The column numbers, over the map."""
+        width, edges = self.scale.width, self.grid.column_edges
+        step = _step(width, len(str(int(edges[-1] - 1))))
+        cells: list[tuple[str, Style]] = [(" ", self.tones.muted)] * self.width
+        shown = [*range(0, len(edges) - 1, step)]
+        if cursor is not None:
+            shown = [c for c in shown if abs(c - cursor) >= step or c == cursor]
+            shown.append(cursor)
+        for column in shown:
+            label = str(int(edges[column]))
+            start = column * width + max(0, (width - len(label)) // 2)
+            style = self.tones.cursor if column == cursor else self.tones.muted
+            for place, sign in enumerate(label, start=min(start, max(0, self.width - len(label)))):
+                if place < self.width:
+                    cells[place] = (sign, style)
+        return merged(Segment(sign, style) for sign, style in cells)
+
+    def tops(self) -> list[Segment]:
+        """The upper ends of the outlines of intruder columns, and a mark over undecided ones."""
+        return self._caps(self.glyphs.corners[0], self.glyphs.corners[1])
+
+    def bottoms(self) -> list[Segment]:
+        """The lower ends of the outlines."""
+        return self._caps(self.glyphs.corners[2], self.glyphs.corners[3])
+
+    def _caps(self, left: str, right: str) -> list[Segment]:
+        width = self.scale.width
+        segments = []
+        for mark in self.marks or [Verdict.MATCHED] * self.grid.shape[1]:
+            if mark is Verdict.INTRUDER:
+                cap = left + self.glyphs.across * (width - 2) + right if width > 1 else self.glyphs.down
+                segments.append(Segment(cap, self.tones.accent))
+            elif mark is Verdict.UNDECIDED:
+                segments.append(Segment(self.glyphs.undecided.center(width), self.tones.muted))
+            else:
+                segments.append(Segment(" " * width, self.tones.muted))
+        return merged(segments)
+
+    def gutter(self, line: int, cursor: int | None = None) -> list[Segment]:
+        """The row number left of a map line; rows too thin for one each are numbered in steps."""
+        rows = [row for row in self._rows_on(line) if self._middle(row) == line]
+        if cursor is not None and cursor in rows:
+            number: int | None = cursor
+        else:
+            step = 1 if self.height > 1 else 10 if self.grid.shape[0] > 20 else 4
+            number = next((r for r in rows if r % step == 0), None)
+        if number is None:
+            return [Segment(" " * GUTTER, self.tones.muted)]
+        label = str(int(self.grid.row_edges[number]))
+        style = self.tones.cursor if number == cursor else self.tones.muted
+        pad = Segment(" " * (GUTTER - 1 - len(label)), self.tones.muted)
+        return merged([pad, Segment(label, style), Segment(" ", self.tones.muted)])
+
+    # The map -------------------------------------------------------------------------------------
+
+    def line(self, line: int, cursor: tuple[int, int] | None = None) -> list[Segment]:
+        """One line of the map; `cursor` is (row, column) of the grid.
+
+        Neighbours that look alike are merged into one segment, which is what keeps a frame small.
+        """
+        rows = self._rows_on(line)
+        top = self.levels[rows[0]]
+        bottom = self.levels[rows[-1]]
+        middles = {self._middle(row) for row in rows}
+        segments: list[Segment] = []
+        for column in range(self.grid.shape[1]):
+            at_cursor = cursor is not None and cursor[1] == column and cursor[0] in rows
+            outlined = bool(self.marks) and self.marks[column] is Verdict.INTRUDER
+            if at_cursor and cursor is not None:
+                segments.extend(
+                    self._cursor_cell(line, cursor[0], rows, int(top[column]), int(bottom[column]))
+                )
+            else:
+                segments.extend(self._cell(int(top[column]), int(bottom[column]), outlined, line in middles))
+        return merged(segments)
+
+    def _rows_on(self, line: int) -> Sequence[int]:
+        last = self.grid.shape[0] - 1
+        return sorted({min(half // self.height, last) for half in (2 * line, 2 * line + 1)})
+
+    def _middle(self, row: int) -> int:
+        lines = self.lines_of(row)
+        return lines[(len(lines) - 1) // 2]
+
+    def _cell(self, top: int, bottom: int, outlined: bool, middle: bool) -> list[Segment]:
+        width = self.scale.width
+        if top < 0 and bottom < 0:
+            idle = self.glyphs.idle[:width] if middle else ""
+            return [Segment(idle.center(width), self.tones.muted)]
+        if self.ramp is None:
+            body = [Segment(self.glyphs.ramp[max(top, bottom)] * width, self.tones.text)]
+        else:
+            top, bottom = (bottom if top < 0 else top), (top if bottom < 0 else bottom)
+            sign = " " if top == bottom else self.glyphs.half
+            body = [Segment(sign * width, _pair_style(self.ramp, top, bottom))]
+        if not outlined or width < 2:
+            return body
+        style = self.tones.accent
+        if self.ramp is not None:
+            style += Style(bgcolor=self.ramp.colours[max(top, bottom)])
+        inner = Segment(body[0].text[1:-1], body[0].style)
+        return [Segment(self.glyphs.edges[0], style), inner, Segment(self.glyphs.edges[1], style)]
+
+    def _cursor_cell(self, line: int, row: int, rows: Sequence[int], top: int, bottom: int) -> list[Segment]:
+        width = self.scale.width
+        if self.ramp is None or (top < 0 and bottom < 0):
+            return [Segment(s.text, Style(reverse=True)) for s in self._cell(top, bottom, False, True)]
+        if len(rows) > 1:
+            other = bottom if row == rows[0] else top
+            colour = self.tones.cursor.color
+            kept = self.ramp.colours[max(other, 0)]
+            style = Style(color=colour, bgcolor=kept) if row == rows[0] else Style(color=kept, bgcolor=colour)
+            return [Segment(self.glyphs.half * width, style)]
+        style = Style(color=self.ramp.contrast(top), bgcolor=self.ramp.colours[top], bold=True)
+        taken = self.lines_of(row)
+        if width == 1:
+            return [Segment("×", style)]
+        if len(taken) == 1:
+            return [Segment("[" + " " * (width - 2) + "]", style)]
+        corners, across, (left, right) = self.glyphs.corners, self.glyphs.across, ("│", "│")
+        if line == taken[0]:
+            text = corners[0] + across * (width - 2) + corners[1]
+        elif line == taken[-1]:
+            text = corners[2] + across * (width - 2) + corners[3]
+        else:
+            text = left + " " * (width - 2) + right
+        return [Segment(text, style)]
+
+
+def _step(width: int, digits: int) -> int:
+    steps = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+    return next((step for step in steps if step * width >= digits + 1), steps[-1])
+
+
+def merged(segments: Iterable[Segment]) -> list[Segment]:
+    """Neighbours of one style joined: fewer segments are fewer bytes on a slow line."""
+    joined: list[Segment] = []
+    for segment in segments:
+        if not segment.text:
+            continue
+        if joined and joined[-1].style == segment.style:
+            joined[-1] = Segment(joined[-1].text + segment.text, segment.style)
+        else:
+            joined.append(segment)
+    return joined
