@@ -28,7 +28,7 @@ def open_pairing(
     """Open a base checkpoint and a tuned one (or an adapter on the base) and lay them side by side.
 
     Only headers are read. Rows are in natural layer order and their names are unique. `renames`, each
-    "REGEX=REPL", say which tuned names mean which base names.
+    "REGEX=REPL", say which tuned names mean which base names; `options` what an adapter's files can't say.
 
     Raises:
         CheckpointError: an argument can't be used; one line that names it.
@@ -37,7 +37,7 @@ def open_pairing(
     base_at = locate(base)
     if base_at.kind is Kind.ADAPTER:
         raise CheckpointError(
-            f"{shown(base)}: a LoRA adapter, and BASE must be a full checkpoint; give the adapter as TUNED"
+            f"{shown(base)}: an adapter, and BASE must be a full checkpoint; give the adapter as TUNED"
         )
     tuned_at = locate(tuned)
     catalog = open_catalog(base_at)
@@ -47,7 +47,7 @@ def open_pairing(
         else open_lora_file(tuned_at, catalog, options)
     )
     if adapter is not None:
-        rows = adapter_rows(catalog, adapter)
+        rows = adapter_rows(catalog, adapter, rules)
         source = _source(tuned_at, adapter.tensors, adapter.notes)
         notes = _base_differs(catalog, adapter)
     else:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from intruder_tui.cli.options import Base
-from intruder_tui.cli.sources import Download, Map, Series, pairings_of
+from intruder_tui.cli.sources import Download, LoraAlpha, Map, ResidualBase, Series, pairings_of
 
 
 def list_(
@@ -27,9 +27,19 @@ def list_(
     maps: Map = None,
     series: Series = False,
     download: Download = False,
+    lora_alpha: LoraAlpha = None,
+    residual_base: ResidualBase = False,
 ) -> None:
     """List what BASE and TUNED are, their matrices, how they pair up, and why some can't be compared."""
-    pairings = pairings_of(base, tuned or [base], maps=maps, series=series, download=download)
+    pairings = pairings_of(
+        base,
+        tuned or [base],
+        maps=maps,
+        series=series,
+        download=download,
+        lora_alpha=lora_alpha,
+        residual_base=residual_base,
+    )
     if as_json:
         from intruder_tui.export.listing import listing_document
 

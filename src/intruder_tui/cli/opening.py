@@ -23,7 +23,7 @@ from intruder_tui.cli.options import (
     definition_of,
     fail,
 )
-from intruder_tui.cli.sources import Download, Map, Series, pairings_of
+from intruder_tui.cli.sources import Download, LoraAlpha, Map, ResidualBase, Series, pairings_of
 
 if TYPE_CHECKING:
     from intruder_tui.cache import Cache
@@ -49,6 +49,8 @@ def open_(
     maps: Map = None,
     series: Series = False,
     download: Download = False,
+    lora_alpha: LoraAlpha = None,
+    residual_base: ResidualBase = False,
     k: K = 10,
     eps: Eps = 0.5,
     side: SideOption = "U",
@@ -68,7 +70,15 @@ def open_(
         fail("the interface needs a terminal; list, show and scan work without one")
     prepare_terminal(colour)
     run_interface(
-        pairings_of(base, tuned, maps=maps, series=series, download=download),
+        pairings_of(
+            base,
+            tuned,
+            maps=maps,
+            series=series,
+            download=download,
+            lora_alpha=lora_alpha,
+            residual_base=residual_base,
+        ),
         definition,
         cache_of(cache_dir, cache_budget, factor_budget),
         device,

@@ -24,7 +24,7 @@ from intruder_tui.cli.options import (
     definition_of,
     fail,
 )
-from intruder_tui.cli.sources import Download, Map, Series, pairings_of
+from intruder_tui.cli.sources import Download, LoraAlpha, Map, ResidualBase, Series, pairings_of
 
 if TYPE_CHECKING:
     from intruder_tui.cache import Cache
@@ -49,6 +49,8 @@ def scan(
     maps: Map = None,
     series: Series = False,
     download: Download = False,
+    lora_alpha: LoraAlpha = None,
+    residual_base: ResidualBase = False,
     exact: Annotated[
         bool, typer.Option("--exact", help="Values for every vector, not only certified verdicts.")
     ] = False,
@@ -64,7 +66,15 @@ def scan(
     definition = definition_of(k, eps, side)
     if json_to == "-" and csv_to == "-":
         fail("--json - and --csv - both want stdout; give one of them a file")
-    pairings = pairings_of(base, tuned, maps=maps, series=series, download=download)
+    pairings = pairings_of(
+        base,
+        tuned,
+        maps=maps,
+        series=series,
+        download=download,
+        lora_alpha=lora_alpha,
+        residual_base=residual_base,
+    )
     cache = cache_of(cache_dir, cache_budget, factor_budget)
     code = run_scan(pairings, definition, cache, device, exact=exact, json_to=json_to, csv_to=csv_to)
     raise typer.Exit(code)

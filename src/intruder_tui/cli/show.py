@@ -21,7 +21,7 @@ from intruder_tui.cli.options import (
     definition_of,
     fail,
 )
-from intruder_tui.cli.sources import Download, Map, pairings_of
+from intruder_tui.cli.sources import Download, LoraAlpha, Map, ResidualBase, pairings_of
 
 if TYPE_CHECKING:
     from intruder_tui.checkpoint.pairs import Pairing
@@ -40,6 +40,8 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="Print the data instead of pictures.")] = False,
     maps: Map = None,
     download: Download = False,
+    lora_alpha: LoraAlpha = None,
+    residual_base: ResidualBase = False,
     k: K = 10,
     eps: Eps = 0.5,
     side: SideOption = "U",
@@ -51,7 +53,9 @@ def show(
 ) -> None:
     """Show one matrix: what was found, its similarity heatmap, its intruders, its update."""
     definition = definition_of(k, eps, side)
-    pairing = pairings_of(base, [tuned], maps=maps, download=download)[0]
+    pairing = pairings_of(
+        base, [tuned], maps=maps, download=download, lora_alpha=lora_alpha, residual_base=residual_base
+    )[0]
     name = find_matrix(pairing, matrix)
     from intruder_tui.checkpoint.names import printable
     from intruder_tui.cli.headless import answer, engine_for

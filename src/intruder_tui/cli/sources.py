@@ -28,6 +28,18 @@ Download = Annotated[
     typer.Option("--download", help="Fetch hub names that are not in the cache (needs the extra [hub])."),
 ]
 
+LoraAlpha = Annotated[
+    float | None,
+    typer.Option("--lora-alpha", help="alpha of LoRA factors that come without a configuration."),
+]
+ResidualBase = Annotated[
+    bool,
+    typer.Option(
+        "--residual-base",
+        help="BASE already lacks what the adapter's initialisation (PiSSA, ...) took from it.",
+    ),
+]
+
 
 def pairings_of(
     base: str,
@@ -36,16 +48,21 @@ def pairings_of(
     maps: list[str] | None = None,
     series: bool = False,
     download: bool = False,
+    lora_alpha: float | None = None,
+    residual_base: bool = False,
 ) -> list[Pairing]:
     """Open BASE beside every TUNED; the first one that can't be used ends the command."""
     from intruder_tui.checkpoint import CheckpointError, expand_series, open_pairing
+    from intruder_tui.checkpoint.adapter_config import AdapterOptions, checked_alpha
 
     try:
+        alpha = None if lora_alpha is None else checked_alpha(lora_alpha, "--lora-alpha")
+        said = AdapterOptions(alpha, residual_base)
         if download:
             for argument in (base, *tuned):
                 _fetch(argument)
         wanted = [one for argument in tuned for one in expand_series(argument)] if series else tuned
-        return [open_pairing(base, one, renames=maps or ()) for one in wanted]
+        return [open_pairing(base, one, said, maps or ()) for one in wanted]
     except CheckpointError as error:
         fail(str(error))
 
