@@ -201,7 +201,8 @@ class MapPicture:
             return glyphs.unchanged
         match self.map.measure:
             case Measure.COUNT:
-                text = glyphs.none if high == 0 else f"{low:.0f}{glyphs.undecided if high > low else ''}"
+                none = glyphs.idle if cell.missing else glyphs.none
+                text = none if high == 0 else f"{low:.0f}{glyphs.undecided if high > low else ''}"
             case Measure.LOWEST:
                 text = f"{high:.2f}" if low == high else f"{glyphs.undecided}{high:.2f}"
                 text = text.replace("0.", ".", 1) if len(text) > width else text
@@ -220,7 +221,7 @@ class MapPicture:
             Measure.EFFECTIVE: "effective rank of dW",
         }[self.map.measure]
         if len(self.edges) - 1 < len(self.map.layers):
-            text += f"; {self.edges[1]} layers a column"
+            text = f"{self.edges[1]} layers a column; {text}"
         return [Segment(text[: self.width], tone.muted)]
 
 

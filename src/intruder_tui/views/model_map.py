@@ -97,6 +97,7 @@ class Cell:
         waiting: asked for, and not complete.
         failed: any of them failed or was refused.
         unchanged: dW is zero in all of them.
+        missing: how many of them could have a value and have none yet.
     """
 
     names: tuple[str, ...]
@@ -105,6 +106,7 @@ class Cell:
     waiting: bool
     failed: bool
     unchanged: bool
+    missing: int
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -194,6 +196,7 @@ def merged(cells: Iterable[Cell], measure: Measure) -> Cell:
         any(c.waiting for c in parts),
         any(c.failed for c in parts),
         bool(parts) and all(c.unchanged for c in parts),
+        sum(c.missing for c in parts),
     )
 
 
@@ -215,7 +218,8 @@ def _cell(
         )
     low, high = bounds or (None, None)
     failed = state is State.FAILED or session.row(name).kind is RowKind.REFUSED
-    return Cell((name,), low, high, session.waiting(name), failed, unchanged)
+    missing = int(low is None and not failed and not unchanged)
+    return Cell((name,), low, high, session.waiting(name), failed, unchanged, missing)
 
 
 def _light(

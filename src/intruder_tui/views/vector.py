@@ -19,6 +19,9 @@ from intruder_tui.views.palette import ColourMode, tones
 from intruder_tui.views.plot import MARGIN
 from intruder_tui.views.ticks import label, ticks
 
+SLACK = 1e-5
+"""What float32 leaves uncertain of a sum of squares near 1."""
+
 
 @dataclass(frozen=True, eq=False, slots=True)
 class VectorProfile:
@@ -60,7 +63,7 @@ class VectorProfile:
 
         Squares of cosines with orthonormal vectors sum to at most 1, and best(j) bounds each of them.
         """
-        return min(math.sqrt(max(0.0, 1 - self.energy)), self.upper)
+        return min(math.sqrt(max(0.0, 1 - self.energy) + SLACK), self.upper)
 
 
 def profile(result: MatrixResult, j: int, definition: Definition) -> VectorProfile:
