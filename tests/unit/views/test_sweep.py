@@ -1,0 +1,213 @@
+"""Sweeps against counting one definition at a time; their plots against golden text."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.console import Console
+from tests.support.engines import SilentEngine
+from tests.support.llama import llama_session
+from tests.support.results import bounded, planted, unchanged
+
+from intruder_tui.definition import Definition, Side
+from intruder_tui.results import Similarity, Summary, Tier
+from intruder_tui.views.glyphs import ASCII, UNICODE, Glyphs
+from intruder_tui.views.palette import ColourMode
+from intruder_tui.views.sweep import (
+    Axis,
+    Examined,
+    SweepView,
+    by_eps,
+    by_k,
+    by_share,
+    count_text,
+    cut,
+    matrix_members,
+    session_members,
+    share_text,
+)
+
+UNIT = st.floats(0, 1, width=32)
+
+
+@st.composite
+def members(draw: st.DrawFn) -> Examined:
+    """A matrix with up to 12 known vectors of up to 16, some of them as intervals."""
+    held = draw(st.integers(0, 12))
+    pairs = [
+        sorted((a, a if exact else b))
+        for a, b, exact in (draw(st.tuples(UNIT, UNIT, st.booleans())) for _ in range(held))
+    ]
+    lower = np.array([low for low, _ in pairs], np.float32)
+    upper = np.array([high for _, high in pairs], np.float32)
+    side = Similarity(lower, upper, np.full(held, -1, np.int32), np.empty((0, 0), np.float32))
+    return Examined(
+        Summary(False, side, side, Tier.CERTIFICATE), held + draw(st.integers(0 if held else 1, 4))
+    )
+
+
+def counted(members: list[Examined], k_of: dict[int, int], eps: float) -> tuple[int, int]:
+    """(certain, possible) by asking for every verdict; a vector that no result holds may be anything."""
+    certain = possible = 0
+    for number, member in enumerate(members):
+        definition = Definition(k=k_of[number], eps=eps)
+        found = len(member.summary.intruders(definition))
+        unknown = max(0, min(k_of[number], member.q) - len(member.summary.left.lower))
+        certain += found
+        possible += found + len(member.summary.undecided(definition)) + (unknown if eps > 0 else 0)
+    return certain, possible
+
+
+@given(st.lists(members(), max_size=3), st.integers(1, 20), UNIT)
+@settings(max_examples=60)
+def test_a_point_over_eps_is_what_counting_says(some: list[Examined], k: int, eps: float) -> None:
+    sweep = by_eps("", some, Definition(k=k, eps=eps))
+    k_of = dict.fromkeys(range(len(some)), k)
+    for at, certain, possible in zip(sweep.at, sweep.certain, sweep.possible, strict=True):
+        assert (certain, possible) == counted(some, k_of, float(at))
+    assert sweep.value(eps) == counted(some, k_of, eps)
+
+
+@given(st.lists(members(), max_size=3), st.integers(1, 20), UNIT)
+@settings(max_examples=60)
+def test_a_point_over_k_is_what_counting_says(some: list[Examined], k: int, eps: float) -> None:
+    sweep = by_k("", some, Definition(k=k, eps=eps))
+    for at, certain, possible in zip(sweep.at, sweep.certain, sweep.possible, strict=True):
+        assert (certain, possible) == counted(some, dict.fromkeys(range(len(some)), int(at)), eps)
+
+
+@given(st.lists(members(), min_size=1, max_size=3), UNIT)
+@settings(max_examples=40)
+def test_a_point_over_shares_is_what_counting_says(some: list[Examined], eps: float) -> None:
+    sweep = by_share("", some, Definition(eps=eps))
+    for place in (0, 40, 99):
+        share = float(sweep.at[place]) if len(sweep.at) == 100 else 0.0
+        ks = {n: max(1, int(np.ceil(share * member.q - 1e-9))) for n, member in enumerate(some)}
+        if share * min(member.q for member in some) > 1e-9:
+            assert (sweep.certain[place], sweep.possible[place]) == counted(some, ks, eps)
+
+
+@given(st.lists(members(), max_size=4), st.integers(1, 20), UNIT)
+@settings(max_examples=60)
+def test_counts_rise_and_have_their_ends(some: list[Examined], k: int, eps: float) -> None:
+    definition = Definition(k=k, eps=eps)
+    over_eps, over_k = by_eps("", some, definition), by_k("", some, definition)
+    for sweep in (over_eps, over_k, by_share("", some, definition)):
+        assert (np.diff(sweep.certain) >= 0).all()
+        assert (np.diff(sweep.possible) >= 0).all()
+        assert (sweep.certain <= sweep.possible).all()
+    assert over_eps.certain[0] == over_eps.possible[0] == 0
+    assert over_eps.possible[-1] <= sum(min(k, member.q) for member in some)
+    assert over_k.value(k) == over_eps.value(eps)
+
+
+def test_many_matrices_are_the_sum_of_each() -> None:
+    definition = Definition(k=20)
+    parts = [matrix_members(planted(seed=seed))[0] for seed in range(3)]
+    whole = by_eps("", parts, definition)
+    single = [by_eps("", [part], definition) for part in parts]
+    assert (whole.certain == sum(one.certain for one in single)).all()
+    assert whole.matrices == 3
+
+
+@pytest.mark.parametrize("side", list(Side))
+def test_a_session_sweeps_to_its_own_total(side: Side) -> None:
+    session = llama_session(SilentEngine(), ready=True)
+    session.prime()
+    definition = Definition(side=side, k=12, eps=0.45)
+    members = session_members(session)
+    for sweep in (by_eps("", members, definition), by_k("", members, definition)):
+        at = definition.eps if sweep.axis is Axis.EPS else definition.k
+        assert sweep.value(at) == (session.totals(definition).intruders,) * 2
+    assert sweep.value(0) == (0, 0)
+
+
+def test_an_unchanged_matrix_is_not_swept_over() -> None:
+    assert matrix_members(unchanged()) == []
+    empty = by_eps("", [], Definition())
+    assert not empty.possible.any()
+    assert by_share("", [], Definition()).possible.sum() == 0
+
+
+def shown(
+    width: int, glyphs: Glyphs = ASCII, mode: ColourMode = ColourMode.NONE, lines: int = 20
+) -> list[str]:
+    definition = Definition()
+    exact, loose = planted(strengths=(1.2, 0.4, 0.3)), bounded(planted(strengths=(1.2, 0.4, 0.3)), 0.1)
+    some = [matrix_members(exact), matrix_members(loose)]
+    names = ["exact", "bounds"]
+    view = SweepView(
+        [by_eps(name, one, definition) for name, one in zip(names, some, strict=True)],
+        [by_k(name, one, definition) for name, one in zip(names, some, strict=True)],
+        definition,
+        mode,
+        glyphs,
+        lines,
+    )
+    console = Console(width=width, color_system=None)
+    with console.capture() as capture:
+        console.print(view)
+    return capture.get().splitlines()
+
+
+@pytest.mark.parametrize("width", [24, 40, 80, 120])
+@pytest.mark.parametrize("glyphs", [ASCII, UNICODE])
+def test_it_fits(width: int, glyphs: Glyphs) -> None:
+    lines = shown(width, glyphs)
+    assert max(len(line) for line in lines) <= width
+    assert len(lines) <= 20
+    if glyphs is ASCII:
+        assert "".join(lines).isascii()
+
+
+def test_golden_text() -> None:
+    assert [line.rstrip() for line in shown(60, lines=22)] == [
+        "count over eps at k 10, cut above 6",
+        "     6 |                          !                    :::::",
+        "       |                          !                    :::::",
+        "     4 |                          !                    :::::",
+        "       |                          !                    :::::",
+        "       | :::::::::::::::::::.--o-.+---------+---------+-----",
+        "     2 | ::::::::::::::::::.':::.'!",
+        "       | ::::::::::::::::.-'::.-' !",
+        "     0 |------+---------+-----'   !",
+        "    eps 0        0.2       0.4        0.6       0.8        1",
+        "        o exact 3   + bounds 3   :: undecided   ! eps 0.50",
+        "count over k at eps 0.50",
+        "     3 |            .---+---------+---------+---------+-----",
+        "       |            |  !",
+        "     2 |       .----'  !",
+        "       |       |       !",
+        "       |       |       !",
+        "     1 |------+'       !",
+        "       |               !",
+        "     0 |               !",
+        "      k        5      10      15      20      25       30",
+        "        o exact 3   + bounds 3   ! k 10",
+    ]
+
+
+def test_a_place_without_room_or_answers_says_so() -> None:
+    assert shown(12)[1].startswith("no room")
+    console = Console(width=60, color_system=None)
+    with console.capture() as capture:
+        none = by_eps("", [], Definition())
+        console.print(SweepView([none], [by_k("", [], Definition())], Definition()))
+    assert capture.get().strip() == "nothing analysed to sweep over"
+
+
+def test_words() -> None:
+    assert count_text(7, 7) == "7"
+    assert count_text(7, 9, ASCII) == "7-9"
+    assert share_text(10, 4096) == "10 of 4096, 0.24 % of all"
+    assert share_text(10, 8) == "8 of 8, 100 % of all"
+
+
+def test_the_cut_keeps_what_the_setting_shows() -> None:
+    sweep = by_eps("", matrix_members(bounded(planted(strengths=(1.2, 0.4, 0.3)))), Definition())
+    top = cut([sweep], Definition())
+    assert top is not None
+    assert sweep.value(0.8)[1] <= top < sweep.possible[-1]
+    assert cut([by_eps("", [], Definition())], Definition()) is None
