@@ -31,20 +31,21 @@ def offline_svg(svg: str) -> str:
 
 
 def write_snapshot(
-    directory: Path, name: str, pictures: Mapping[str, str], document: Mapping[str, Any]
+    directory: Path, name: str, pictures: Mapping[str, str | bytes], document: Mapping[str, Any]
 ) -> list[Path]:
     """Write `name.EXTENSION` for every picture, and `name.json`; a number is added where the name is taken.
 
     Raises:
         OSError: the directory can't be made or written.
     """
-    texts = {**pictures, "json": json.dumps(document, indent=2, allow_nan=False) + "\n"}
+    data = json.dumps(document, indent=2, allow_nan=False) + "\n"
+    contents: dict[str, str | bytes] = {**pictures, "json": data}
     directory.mkdir(parents=True, exist_ok=True)
-    label = _reserve(directory, name, list(texts))
+    label = _reserve(directory, name, list(contents))
     paths = []
-    for extension, text in texts.items():
+    for extension, content in contents.items():
         path = directory / f"{label}.{extension}"
-        _write(path, text)
+        _write(path, content if isinstance(content, bytes) else content.encode())
         paths.append(path)
     return paths
 
@@ -65,11 +66,11 @@ def _reserve(directory: Path, name: str, extensions: list[str]) -> str:
     raise AssertionError("count() does not end")
 
 
-def _write(path: Path, text: str) -> None:
+def _write(path: Path, content: bytes) -> None:
     handle, temporary = tempfile.mkstemp(prefix=f".{path.name[:40]}.", dir=path.parent)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         umask = os.umask(0)
