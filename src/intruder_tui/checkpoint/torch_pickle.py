@@ -15,8 +15,10 @@ from typing import Any
 
 from intruder_tui.checkpoint.errors import CheckpointError
 
-MOST_OPCODES = 5_000_000
-"""A checkpoint of 100,000 tensors takes about four millions."""
+MOST_OPCODES = 2_500_000
+"""A checkpoint of 60,000 tensors takes about that many."""
+DEEPEST_STACK = 100_000
+"""torch.save writes a dictionary a thousand entries at a time."""
 MOST_AXES = 16
 
 STORAGES = {
@@ -131,6 +133,8 @@ def describe_pickle(data: bytes) -> Any:
             if opcode.name == "STOP":
                 return machine.pop()
             machine.step(opcode.name, argument)
+            if machine.depth > DEEPEST_STACK:
+                raise PickleError("a pickle that only piles up")
     except PickleError:
         raise
     except (ValueError, IndexError, KeyError, TypeError, OverflowError, AttributeError) as error:
@@ -144,6 +148,11 @@ class _Machine:
     def __init__(self) -> None:
         self._stack: list[Any] = []
         self._memo: dict[int, Any] = {}
+
+    @property
+    def depth(self) -> int:
+        """Values that wait on the stack."""
+        return len(self._stack)
 
     def pop(self) -> Any:
         value = self._stack.pop()
