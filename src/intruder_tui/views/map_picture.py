@@ -25,6 +25,9 @@ TOTAL = 6
 """Columns of the margin at the right."""
 BLACK, WHITE = 16, 231
 """Of the 256 colours, those that no theme makes grey."""
+NUMBER = 5
+"""Columns below which a measure with decimals is drawn in tenths."""
+MANY = "+"
 MOST_OTHERS = 6
 """Matrices outside the layers that get a line each."""
 
@@ -205,21 +208,36 @@ class MapPicture:
                 text = none if high == 0 else f"{low:.0f}{glyphs.undecided if high > low else ''}"
             case Measure.LOWEST:
                 text = f"{high:.2f}" if low == high else f"{glyphs.undecided}{high:.2f}"
-                text = text.replace("0.", ".", 1) if len(text) > width else text
+                text = text.replace("0.", ".", 1) if width < NUMBER else text
             case Measure.RELATIVE:
                 text = numbers.percent(low).replace(" %", "%").replace("< ", "<")
             case _:
                 text = f"{low:.0f}" if low >= 10 else f"{low:.1f}"
-        return text if cell_len(text) <= width else text[: max(1, width)]
+        tenths = self.map.measure is not Measure.COUNT and width < NUMBER - 1
+        return self._tenths(low, high) if tenths or cell_len(text) > width else text
+
+    def _tenths(self, low: float, high: float) -> str:
+        """One sign for a value that has no room: a number is never cut, it would read as another."""
+        match self.map.measure:
+            case Measure.COUNT:
+                return MANY
+            case Measure.LOWEST:
+                return str(min(9, int(10 * high)))
+            case _:
+                return str(min(9, int(10 * low / self._largest)))
 
     def _legend(self) -> list[Segment]:
         tone, glyphs = tones(self.mode), self.glyphs
         text = {
-            Measure.COUNT: f"intruders in the top k; {glyphs.none} none, {glyphs.undecided} more undecided",
+            Measure.COUNT: f"intruders in the top k; {glyphs.none} none, {glyphs.undecided} more undecided"
+            + (f", {MANY} {10 ** (self.size - 1)} and more" if self.size < 4 else ""),
             Measure.LOWEST: f"lowest best |cos| of the top k; {glyphs.undecided} at most",
             Measure.RELATIVE: "norm of dW over norm of W0",
             Measure.EFFECTIVE: "effective rank of dW",
         }[self.map.measure]
+        if self.size < NUMBER and self.map.measure is not Measure.COUNT:
+            of = "" if self.map.measure is Measure.LOWEST else " of the largest"
+            text = f"in tenths{of}: {text}"
         if len(self.edges) - 1 < len(self.map.layers):
             text = f"{self.edges[1]} layers a column; {text}"
         return [Segment(text[: self.width], tone.muted)]

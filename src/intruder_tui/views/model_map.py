@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar
 
+import numpy as np
+
 from intruder_tui.checkpoint.names import components
 from intruder_tui.checkpoint.pairs import RowKind
 from intruder_tui.definition import Definition
@@ -228,13 +230,12 @@ def _light(
     summary = session.summary(name)
     if summary is None:
         return None
-    if measure is Measure.COUNT:
-        certain = len(summary.intruders(definition))
-        return float(certain), float(certain + len(summary.undecided(definition)))
     side = summary.side(definition.side)
-    if not len(side.lower):
-        return None
-    return float(side.lower[: definition.k].min()), float(side.upper[: definition.k].min())
+    lower, upper = side.lower[: definition.k], side.upper[: definition.k]
+    if measure is Measure.COUNT:
+        eps = np.float32(definition.eps)  # as `Similarity.verdict` compares
+        return float(np.count_nonzero(upper < eps)), float(np.count_nonzero(lower < eps))
+    return (float(lower.min()), float(upper.min())) if len(lower) else None
 
 
 def _heavy(known: Measures | None, measure: Measure) -> tuple[float, float] | None:

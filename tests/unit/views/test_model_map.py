@@ -192,3 +192,21 @@ def test_others_can_be_reached_and_hostile_names_stay_text() -> None:
     assert "\x1b" not in text
     assert "\u202e" not in text
     assert "[red]" in text
+
+
+def test_a_number_without_room_is_never_cut() -> None:
+    names = [f"layers.{n}.experts.{e}.w.weight" for n in range(20) for e in range(12)]
+    strong = planted(48, 48, (1.2,))
+    one = session(
+        [matrix_row(n, (48, 48)) for n in names], SilentEngine(), dict.fromkeys(names, strong), names
+    )
+    one.prime()
+    each = len(strong.summary().intruders(Definition()))
+    counts = MapPicture(model_map(one, Definition()), 60, None, ColourMode.NONE, ASCII)
+    line = drawn(counts, 60)[1].split()
+    assert each * 12 >= 10
+    assert line == ["experts.*.w", *["+"] * 20, str(each * 240)]
+    lowest = MapPicture(model_map(one, Definition(), Measure.LOWEST), 60, None, ColourMode.NONE, ASCII)
+    tenth = int(10 * strong.left.lower[:10].min())
+    assert drawn(lowest, 60)[1].split()[1:-1] == [str(tenth)] * 20
+    assert drawn(lowest, 60)[-1].startswith("in tenths: lowest best |cos|")
