@@ -142,7 +142,7 @@ def map_figure(one: ModelMap, caption: Caption, *, colourmap: str = "viridis") -
         svg.text(left - 5, y, aggregate, size=7, anchor="end", fill=QUIET)
         for column, cell in enumerate(one.by_layer):
             text = _number(cell, one.measure)
-            if text_width(text, 7) <= width:
+            if _fits(text, width):
                 svg.text(left + (column + 0.5) * width, y, text, size=7, anchor="middle", fill=QUIET)
         svg.text(right + 22, y, _number(one.total, one.measure), size=7, anchor="end", font_weight="bold")
     bar = max(60.0, len(one.modules) * height)
@@ -227,8 +227,12 @@ def _map_cell(
         rgb = srgb(np.array([1 - place if measure is Measure.LOWEST else place]), colourmap)[0]
         svg.rect(x, y, width, height, fill=colour(rgb), stroke="#ffffff", stroke_width=0.8)
         ink = "#000000" if oklab(rgb)[0] > 0.6 else "#ffffff"
-    if text_width(text, 7) <= width:
+    if _fits(text, width):
         svg.text(x + width / 2, y + height / 2 + 2.6, text, size=7, anchor="middle", fill=ink)
+
+
+def _fits(text: str, width: float) -> bool:
+    return text_width(text.replace("%", "%%"), 7) <= width  # a percent sign is two digits wide
 
 
 def _shown(cell: Cell, measure: Measure) -> float | None:

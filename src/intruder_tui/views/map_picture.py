@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from textwrap import wrap
 
 import numpy as np
 from rich.cells import cell_len, set_cell_size
@@ -119,8 +120,9 @@ class MapPicture:
             yield from self._line(name, self._drawn(rows + number, 0), tone.text, "")
         if len(self.map.others) > MOST_OTHERS:
             yield from self._line(f"{len(self.map.others) - MOST_OTHERS} more", [], tone.muted, "")
-        yield from self._legend()
-        yield Segment.line()
+        for line in self._legend():
+            yield Segment(line, tone.muted)
+            yield Segment.line()
 
     def _aggregate_name(self) -> str:
         return {Measure.COUNT: "sum", Measure.LOWEST: "least"}.get(self.map.measure, "most")
@@ -226,8 +228,8 @@ class MapPicture:
             case _:
                 return str(min(9, int(10 * low / self._largest)))
 
-    def _legend(self) -> list[Segment]:
-        tone, glyphs = tones(self.mode), self.glyphs
+    def _legend(self) -> list[str]:
+        glyphs = self.glyphs
         text = {
             Measure.COUNT: f"intruders in the top k; {glyphs.none} none, {glyphs.undecided} more undecided"
             + (f", {MANY} {10 ** (self.size - 1)} and more" if self.size < 4 else ""),
@@ -240,7 +242,7 @@ class MapPicture:
             text = f"in tenths{of}: {text}"
         if len(self.edges) - 1 < len(self.map.layers):
             text = f"{self.edges[1]} layers a column; {text}"
-        return [Segment(text[: self.width], tone.muted)]
+        return wrap(text, max(1, self.width))
 
 
 def _shortened(name: str, width: int, glyphs: Glyphs) -> str:

@@ -179,7 +179,7 @@ def test_many_layers_share_columns() -> None:
     assert cell is not None
     assert cell.names[0] == names[77]
     assert max(len(line) for line in drawn(picture, 200)) <= 60
-    assert drawn(picture, 200)[-1].startswith("6 layers a column")
+    assert any(line.startswith("6 layers a column") for line in drawn(picture, 200))
 
 
 def test_others_can_be_reached_and_hostile_names_stay_text() -> None:
@@ -209,4 +209,4 @@ def test_a_number_without_room_is_never_cut() -> None:
     lowest = MapPicture(model_map(one, Definition(), Measure.LOWEST), 60, None, ColourMode.NONE, ASCII)
     tenth = int(10 * strong.left.lower[:10].min())
     assert drawn(lowest, 60)[1].split()[1:-1] == [str(tenth)] * 20
-    assert drawn(lowest, 60)[-1].startswith("in tenths: lowest best |cos|")
+    assert any(line.startswith("in tenths: lowest best |cos|") for line in drawn(lowest, 60))
