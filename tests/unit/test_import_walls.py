@@ -30,10 +30,14 @@ def test_the_command_line_is_light() -> None:
         "definition",
         "cache",
         "views.report",
+        "views.map_picture",
+        "views.series",
         "engine.process",
         "engine.session",
         "export.scan",
         "export.snapshot",
+        "export.grids",
+        "export.pictures",
     ],
 )
 def test_the_headless_rooms_load_neither_torch_nor_textual(module: str) -> None:

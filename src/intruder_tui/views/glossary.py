@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from intruder_tui.definition import Definition, Side
 from intruder_tui.views.glyphs import UNICODE, Glyphs
+from intruder_tui.views.model_map import Measure
 
 Entry = tuple[str, str]
 
@@ -26,7 +27,7 @@ def definition_in_force(definition: Definition, glyphs: Glyphs = UNICODE) -> lis
 
 
 def view_entries(view: str, glyphs: Glyphs = UNICODE) -> list[Entry]:
-    """The terms of one view ("Heatmap", "Intruders", "Spectrum", "Update")."""
+    """The terms of one view by its tab; "Vector" is a part of Intruders, "Series" one of Compare."""
     sigma = glyphs.sigma
     return {
         "Heatmap": [
@@ -61,6 +62,37 @@ def view_entries(view: str, glyphs: Glyphs = UNICODE) -> list[Entry]:
             ("energy rank", "fewest singular values whose squares sum to 90, 95, 99 % of dW's"),
             ("adapter rank r", "from the adapter's configuration: an upper limit, not a measure"),
             ("rounding floor", "norm of W0 rounded to the tuned file's dtype, minus W0: dW near it is noise"),
+        ],
+        "Sweep": [
+            (f"over {glyphs.eps}", "the count at this k for every threshold (the paper's Fig. 5)"),
+            ("over k", f"the count at this {glyphs.eps} for every number of examined vectors (Fig. 11)"),
+            (glyphs.setting, f"the setting in force: k, or {glyphs.eps}"),
+            (glyphs.band, f"undecided: {glyphs.eps} lies within the bounds, so the count may be this high"),
+            ("cut above", f"near {glyphs.eps} = 1 every vector counts; the plot stops before"),
+        ],
+        "Map": [
+            ("rows, columns", "module types, and layers; what lies outside the layers stands beneath"),
+            (Measure.COUNT, "certain intruders of the matrix; experts of a layer are summed"),
+            (Measure.LOWEST, f"the smallest best(j), j < k; {glyphs.undecided} marks an upper bound"),
+            (Measure.RELATIVE, "Frobenius norm of dW over that of W0"),
+            (Measure.EFFECTIVE, "exp of the entropy of dW's singular values"),
+            ("sum, least, most", "over the row or the column, of what is analysed so far"),
+        ],
+        "Compare": [
+            ("count", "intruders of each checkpoint; in brackets the lowest best(j) behind it"),
+            ("difference", "second minus first checkpoint"),
+            ("spread", "largest minus smallest of three or more checkpoints"),
+        ],
+        "Series": [
+            ("step", "from the trainer's state beside the weights, else from the directory's name"),
+            ("lowest, at j", "the smallest best(j), j < k, at this step, and the rank of that vector"),
+            ("first intruder j", "the smallest rank of any intruder at this step"),
+            ("a line", "joins the steps' lowest values: results can't tell whether the vector is the same"),
+        ],
+        "Vector": [
+            ("a bar", "|cos| of this tuned vector with one base vector, by the base's rank"),
+            ("random", "what a random direction would reach at best"),
+            ("beyond", "base vectors without a bar; best(j) covers them all the same"),
         ],
     }[view]
 
