@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from intruder_tui.spectral.lanczos import BlockLanczos, private_generator
-from intruder_tui.spectral.operators import Square
+from intruder_tui.spectral.operators import Symmetric
 from intruder_tui.spectral.topk import ceiling_of
 from intruder_tui.spectral.windows import Windows
 
@@ -37,7 +37,7 @@ class Bounds:
     steps: int
 
 
-def certify(a: Square, targets: Tensor, wanted: Wanted, *, seed: int = 0) -> Bounds:
+def certify(a: Symmetric, targets: Tensor, wanted: Wanted, *, seed: int = 0) -> Bounds:
     """Bound max_i |z_i . s_j| over all eigenvectors z_i of A for each row s_j of `targets` ([k, size]).
 
     Rows are unit vectors or shorter. Iterates until every target is decided or more steps are not worth it.

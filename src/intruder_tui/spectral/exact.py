@@ -7,8 +7,9 @@ from collections.abc import Callable
 from torch import Tensor
 
 from intruder_tui.spectral.cosines import compare_long, compare_short
-from intruder_tui.spectral.factors import Factors, factorise
+from intruder_tui.spectral.factors import factorise
 from intruder_tui.spectral.pair import measure, survey, unchanged
+from intruder_tui.spectral.traits import update_bases
 from intruder_tui.spectral.values import Comparison, LowRank
 
 Stage = Callable[[str], None]
@@ -24,6 +25,7 @@ def compare_exact(
     *,
     limit: int = 4096,
     block: int = 128,
+    window: int = 8,
     on_stage: Stage = silent,
 ) -> Comparison:
     """Compare the singular vectors of a base weight with those of its tuned version, value for value.
@@ -33,6 +35,7 @@ def compare_exact(
         tuned: [m, n] in any float dtype, or the update by its factors.
         limit: how many of the highest-ranking tuned vectors get a best match on each side.
         block: how many leading vectors the block of cosines holds.
+        window: half width of the neighbourhood that `Traits.window_share` speaks of.
         on_stage: is told each stage as it begins.
 
     Raises:
@@ -50,9 +53,15 @@ def compare_exact(
     on_stage("factorising tuned")
     tuned_factors = factorise(tuned_matrix)
     on_stage("comparing")
-    short = compare_short(base_factors, tuned_factors, limit, block)
-    long = compare_long(base_factors, base_matrix, tuned_factors, tuned_matrix, limit, block)
-    notes = (*rank_note("base", base_factors), *rank_note("tuned", tuned_factors))
+    spans = update_bases(base_matrix, tuned_matrix, pair.wide_tuned, update) or (None, None)
+    short = compare_short(base_factors, tuned_factors, limit, block, window, spans[0])
+    long = compare_long(
+        base_factors, base_matrix, tuned_factors, tuned_matrix, limit, block, window, spans[1]
+    )
+    notes: tuple[str, ...] = ()
+    for name, found in (("base", base_factors), ("tuned", tuned_factors)):
+        total = len(found.sigma)
+        notes += (*found.notes, *rank_note(name, total - found.rank, total))
     return Comparison(
         sigma_base=base_factors.sigma.cpu() / pair.unit,
         sigma_tuned=tuned_factors.sigma.cpu() / pair.unit,
@@ -66,11 +75,10 @@ def compare_exact(
     )
 
 
-def rank_note(name: str, factors: Factors) -> tuple[str, ...]:
-    """Sentences about how a factorisation was reached and what it lacks."""
-    missing = factors.sigma.numel() - factors.rank
+def rank_note(name: str, missing: int, total: int) -> tuple[str, ...]:
+    """What is to be said of a matrix whose singular values are partly zero."""
     if not missing:
-        return factors.notes
-    total = factors.sigma.numel()
-    lost = f"{missing} of {total} singular values of the {name} are numerically zero; they have no direction."
-    return (*factors.notes, lost)
+        return ()
+    return (
+        f"{missing} of {total} singular values of the {name} are numerically zero; they have no direction.",
+    )

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from intruder_tui.spectral.operators import Square
+from intruder_tui.spectral.operators import Symmetric
 
 BACKWARD_ERROR = {torch.float32: 2e-6, torch.float64: 1e-13}
 """Error of the relation above over norm(A): four times what float32 shows, and more for float64."""
@@ -53,7 +53,7 @@ class BlockLanczos:
         start: [b, b] float64 on the CPU, coordinates of the start block: start_j = sum_i start[i, j] * q_i.
     """
 
-    def __init__(self, a: Square, start: Tensor, steps: int, seed: int) -> None:
+    def __init__(self, a: Symmetric, start: Tensor, steps: int, seed: int) -> None:
         """Orthonormalise the rows of `start` ([b, size]); `steps` is how many blocks may come."""
         self._a = a
         self._generator = private_generator(a.device, seed)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Self
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -111,6 +111,25 @@ class Operator:
             yield where, self.weight[:, where].to(self.dtype)
 
 
+class Symmetric(Protocol):
+    """A symmetric positive semidefinite operator on rows."""
+
+    @property
+    def size(self) -> int:
+        """Length of a row."""
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """float32 or float64."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where rows lie."""
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """A x of each row x: [b, size] -> [b, size]."""
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class Square:
     """W W^T (`short`) or W^T W of an operator, as a symmetric operator on rows."""
@@ -129,10 +148,6 @@ class Square:
     @property
     def device(self) -> torch.device:
         return self.operator.device
-
-    def other(self) -> Self:
-        """The square on the other side."""
-        return type(self)(self.operator, not self.short)
 
     def __call__(self, x: Tensor) -> Tensor:
         """A x of each row x: [b, size] -> [b, size]."""

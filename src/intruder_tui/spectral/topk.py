@@ -14,7 +14,7 @@ from torch import Tensor
 
 from intruder_tui.spectral.lanczos import BlockLanczos, Ritz, private_generator
 from intruder_tui.spectral.matrices import Matrix
-from intruder_tui.spectral.operators import Square
+from intruder_tui.spectral.operators import Symmetric
 from intruder_tui.spectral.windows import FAILURE, Windows
 
 EXTRA_COLUMNS = 14
@@ -52,7 +52,7 @@ class TopVectors:
         return sine.clamp(max=1.0).asin()
 
 
-def top_vectors(a: Square, k: int, *, seed: int = 0, good: float = GOOD_ANGLE) -> TopVectors:
+def top_vectors(a: Symmetric, k: int, *, seed: int = 0, good: float = GOOD_ANGLE) -> TopVectors:
     """The k leading eigenvectors of A, k < A.size, iterated until their angles are under `good`.
 
     That nothing lies above or between them is proved by the random start itself, see `Windows.hiding`: it

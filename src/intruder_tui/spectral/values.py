@@ -36,6 +36,33 @@ class LowRank:
 
 
 @dataclass(frozen=True, eq=False, slots=True)
+class Traits:
+    """What each tuned vector y_j is made of, C being the cosines with all base vectors: [l] each, CPU.
+
+    Attributes:
+        participation: float64, 1 / sum_i C[i, j]^4: how many base vectors y_j is effectively made of. 1 is
+            the same vector, a handful is local mixing, the order of q is foreign; infinite where C is zero.
+        window_share: float64, energy of y_j within base vectors j - window .. j + window.
+        window: the half width of that neighbourhood.
+        update_share: float64, energy of y_j in the column space of dW (row space on the V side); empty where
+            the update fills too much of the space for the share to say anything.
+        cluster_overlap: float64, largest norm of y_j's projection on a cluster of tied base vectors; best(j)
+            itself where no cluster does better.
+        cluster_size: int64, how many base vectors that cluster has.
+        tuned_cluster_size: int64, how many tuned singular values are tied with sigma_j, itself included;
+            above 1 y_j itself is only one of many choices.
+    """
+
+    participation: Tensor
+    window_share: Tensor
+    window: int
+    update_share: Tensor
+    cluster_overlap: Tensor
+    cluster_size: Tensor
+    tuned_cluster_size: Tensor
+
+
+@dataclass(frozen=True, eq=False, slots=True)
 class Matches:
     """Best matches of the l highest-ranking tuned vectors on one side.
 
@@ -47,12 +74,14 @@ class Matches:
         upper: [l] float64, an upper bound of best(j); equal to `lower` where best(j) is known.
         index: [l] int64, the i that attains best(j); -1 where unknown.
         block: [b, b] float64, |cos|, rows base i, columns tuned j, b <= l; [0, 0] where unknown.
+        traits: what lies behind each match; None where only bounds are known.
     """
 
     lower: Tensor
     upper: Tensor
     index: Tensor
     block: Tensor
+    traits: Traits | None = None
 
 
 @dataclass(frozen=True, eq=False, slots=True)

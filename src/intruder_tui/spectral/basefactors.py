@@ -1,0 +1,225 @@
+"""A base's singular vectors, computed once and reused for every tuned version of it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from intruder_tui.spectral.certified import LARGE_SHARE, REACH, bounded, operators
+from intruder_tui.spectral.exact import Stage, rank_note, silent
+from intruder_tui.spectral.factors import factorise
+from intruder_tui.spectral.lanczos import BACKWARD_ERROR
+from intruder_tui.spectral.matrices import Stored, largest, unit_for
+from intruder_tui.spectral.operators import Operator, Square, full_precision
+from intruder_tui.spectral.pair import Pair, measure, survey, unchanged
+from intruder_tui.spectral.topk import TopVectors, top_vectors
+from intruder_tui.spectral.values import Comparison, LowRank, Matches, SpectralError
+
+FINE_SHARE = 0.25
+"""Vectors with sigma below this share of the root mean square are stored with a second part."""
+FINE_SCALE = 2.0**-11
+BLOCK = 128
+GOOD_ANGLE = 1e-3
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class BaseFactors:
+    """W0 = X diag(sigma) Y^T of the wide orientation, without Y; X may be rounded, and knows by how much.
+
+    On the long side a rounding is magnified by 1 / sigma, so the vectors of small sigma carry a second part.
+
+    Attributes:
+        vectors: [p, r], X by columns, p the shorter side and r the numerical rank, in a storage dtype.
+        fine: [p, t], what the last t columns lack, over 2^-11, in the same dtype.
+        sigma: [p] float64, all singular values, descending.
+        errors: [r] float32, norm of what is still missing of each column.
+        spread: float, spectral norm of what is missing of all columns.
+    """
+
+    vectors: Tensor
+    fine: Tensor
+    sigma: Tensor
+    errors: Tensor
+    spread: float
+
+    @property
+    def rank(self) -> int:
+        """How many singular values are numerically above zero."""
+        return self.vectors.shape[1]
+
+    def columns(self, start: int, stop: int, dtype: torch.dtype) -> Tensor:
+        """X[:, start:stop] with both parts: [p, stop - start]."""
+        out = self.vectors[:, start:stop].to(dtype)
+        first = self.rank - self.fine.shape[1]
+        if stop > first:
+            skip = max(0, first - start)
+            part = self.fine[:, max(0, start - first) : stop - first]
+            out[:, skip:] += part.to(dtype) * FINE_SCALE
+        return out
+
+    def transposed_product(self, rows: Tensor) -> Tensor:
+        """X^T z of each row z: [b, p] -> [b, r], in the rows' dtype."""
+        out = torch.empty(len(rows), self.rank, dtype=rows.dtype, device=rows.device)
+        for start in range(0, self.rank, 1024):
+            stop = min(start + 1024, self.rank)
+            torch.mm(rows, self.columns(start, stop, rows.dtype), out=out[:, start:stop])
+        return out
+
+
+def factorise_base(base: Tensor, *, dtype: torch.dtype = torch.float16) -> BaseFactors:
+    """Factorise a base weight ([m, n], any float dtype) for `compare_with_factors`.
+
+    Args:
+        dtype: storage of the vectors; float16 halves the size of the weight's own float32 square.
+
+    Raises:
+        SpectralError: an empty matrix, values that are not finite.
+    """
+    if base.ndim != 2 or base.numel() == 0:
+        raise SpectralError(f"base is empty: {' x '.join(str(d) for d in base.shape)}")
+    unit = unit_for(largest(base, "base"))
+    found = factorise(Stored(base.T if base.shape[0] > base.shape[1] else base, unit))
+    exact = found.vectors[:, : found.rank]
+    coarse = exact.to(dtype)
+    limit = FINE_SHARE * float(found.sigma.square().mean().sqrt())
+    small = int((found.sigma[: found.rank] < limit).sum()) if dtype.itemsize < 4 else 0
+    rest = exact - coarse.to(torch.float64)
+    fine = (rest[:, found.rank - small :] / FINE_SCALE).to(dtype)
+    rest[:, found.rank - small :] -= fine.to(torch.float64) * FINE_SCALE
+    return BaseFactors(
+        vectors=coarse,
+        fine=fine,
+        sigma=found.sigma / unit,
+        errors=(rest.norm(dim=0) * (1 + 1e-6)).float(),
+        spread=_norm(rest),
+    )
+
+
+def compare_with_factors(
+    factors: BaseFactors,
+    base: Tensor,
+    tuned: Tensor | LowRank,
+    *,
+    k: int = 10,
+    seed: int = 0,
+    on_stage: Stage = silent,
+) -> Comparison:
+    """Compare the k highest-ranking tuned vectors with every base vector from the base's factors.
+
+    Values come as narrow intervals (tier "certificate"): as wide as the rounding of the factors and the
+    convergence of the tuned vectors make them. `index` and `block` hold the values themselves.
+
+    Raises:
+        SpectralError: as `compare_exact`, and for factors of another shape.
+    """
+    on_stage("reading")
+    pair = survey(base, tuned)
+    shorter = min(base.shape)
+    if factors.vectors.shape[0] != shorter:
+        raise SpectralError(
+            f"the factors are of a matrix with shorter side {factors.vectors.shape[0]}, base has {shorter}"
+        )
+    if pair.norm_delta == 0.0:
+        return unchanged(pair)
+    with full_precision():
+        ours, theirs = operators(pair)
+        on_stage("finding the top vectors")
+        top, rows, angles = _top(pair, theirs, k, seed)
+        on_stage("comparing")
+        short = _short(factors, rows, angles)
+        long = _long(factors, ours, theirs, rows, angles, top.ceiling, pair.unit)
+    missing = len(factors.sigma) - factors.rank
+    return Comparison(
+        sigma_base=factors.sigma.cpu(),
+        sigma_tuned=top.values.clamp(min=0.0).sqrt() / pair.unit,
+        left=long if pair.transposed else short,
+        right=short if pair.transposed else long,
+        update=measure(pair, spectrum=False),
+        weight_cosine=pair.weight_cosine,
+        tier="certificate",
+        notes=rank_note("base", missing, len(factors.sigma)),
+        unchanged=False,
+    )
+
+
+def _top(pair: Pair, operator: Operator, k: int, seed: int) -> tuple[TopVectors, Tensor, Tensor]:
+    """The top vectors, as rows, with their angles; by a factorisation where k is too large for Krylov."""
+    if k < max(3, operator.rows // LARGE_SHARE):
+        top = top_vectors(Square(operator), k, seed=seed, good=GOOD_ANGLE)
+        return top, top.rows, top.angles() + REACH
+    found = factorise(pair.matrices()[1])
+    count = min(k, found.rank)
+    rows = found.vectors[:, :count].T.to(operator.dtype)
+    values = found.sigma[:count].cpu().square()
+    nothing = torch.zeros_like(values)
+    high = float(values[0]) if count else 0.0
+    top = TopVectors(rows, values, nothing, torch.full_like(values, torch.inf), high, 0.0)
+    return top, rows, nothing + REACH
+
+
+def _short(factors: BaseFactors, rows: Tensor, angles: Tensor) -> Matches:
+    cosines = factors.transposed_product(rows).abs_()
+    errors = factors.errors.to(cosines.device) + BACKWARD_ERROR[rows.dtype]
+    return intervals(cosines, errors.expand_as(cosines), angles)
+
+
+def _long(
+    factors: BaseFactors,
+    base: Operator,
+    tuned: Operator,
+    rows: Tensor,
+    angles: Tensor,
+    ceiling: float,
+    unit: float,
+) -> Matches:
+    """|y0_i . y1_j| = |x0_i . (W0 y1_j)| / sigma0_i, with the errors magnified alike."""
+    ours = tuned.pull(rows)
+    length = ours.norm(dim=1, keepdim=True)
+    seen = base.push(ours / length)
+    inverse = 1.0 / (factors.sigma[: factors.rank].to(seen.device) * unit)
+    cosines = factors.transposed_product(seen).abs_() * inverse.to(seen.dtype)
+    size = seen.double().norm(dim=1, keepdim=True)
+    top = float(factors.sigma[0]) * unit if factors.rank else 0.0
+    errors = factors.errors.to(seen.device) * size + BACKWARD_ERROR[rows.dtype] * (size + top)
+    # W1^T stretches the error of x by at most sigma_1 / sigma_j.
+    stretch = (ceiling**0.5 / length[:, 0].double().cpu()).clamp(min=1.0)
+    turned = (stretch * angles.tan()).atan()
+    return intervals(cosines, errors * inverse, turned)
+
+
+def intervals(cosines: Tensor, errors: Tensor, angles: Tensor) -> Matches:
+    """Matches from cosines ([k, r]), their errors ([k, r]) and angles of the tuned vectors ([k])."""
+    count = len(cosines)
+    if cosines.shape[1] == 0:
+        return bounded(torch.zeros(count, dtype=torch.float64), torch.zeros(count, dtype=torch.float64))
+    exact = cosines.double()
+    low, index = (exact - errors).max(dim=1)
+    high = (exact + errors).amax(dim=1)
+    lower = low.clamp(0.0, 1.0).cpu()
+    lower = torch.where(lower > 0, (lower.acos() + angles).clamp(max=torch.pi / 2).cos(), 0.0)
+    upper = (high.clamp(0.0, 1.0).cpu().acos() - angles).clamp(min=0.0).cos()
+    size = min(count, BLOCK)
+    block = torch.zeros(size, size, dtype=torch.float64)
+    part = exact[:size, :size].T.clamp(max=1.0).cpu()
+    block[: part.shape[0]] = part
+    return Matches(lower, upper, index.cpu(), block)
+
+
+def _norm(matrix: Tensor) -> float:
+    """An upper estimate of a spectral norm, by a few block power steps and half as much again."""
+    if matrix.numel() == 0:
+        return 0.0
+    block = torch.randn(
+        matrix.shape[1],
+        min(8, matrix.shape[1]),
+        dtype=matrix.dtype,
+        device=matrix.device,
+        generator=torch.Generator(device=matrix.device).manual_seed(1),
+    )
+    for _ in range(4):
+        block = matrix.T @ (matrix @ torch.linalg.qr(block).Q)
+    norm = float(torch.linalg.matrix_norm(block, 2))
+    return 1.5 * math.sqrt(norm)

@@ -1,0 +1,125 @@
+"""A low-rank update in the base's own coordinates: any scaling of it without touching the weights again.
+
+With W0 = X diag(sigma) Y^T on the wide orientation, X^T (W0 + s B A) (W0 + s B A)^T X is
+
+    diag(sigma^2) + s (C Bt^T + Bt C^T) + s^2 Bt (A A^T) Bt^T,    Bt = X^T B,  C = X^T W0 A^T,
+
+a diagonal plus rank 2 r: a product costs O(p r), nothing is merged and nothing rounded, and the cosines of
+the short side are the entries of its eigenvectors.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from intruder_tui.spectral.basefactors import BaseFactors, intervals
+from intruder_tui.spectral.certified import REACH
+from intruder_tui.spectral.matrices import unit_for
+from intruder_tui.spectral.operators import Operator, full_precision
+from intruder_tui.spectral.pair import check
+from intruder_tui.spectral.topk import top_vectors
+from intruder_tui.spectral.values import LowRank, Matches, SpectralError
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Rescaled:
+    """What a scaling leads to.
+
+    Attributes:
+        sigma: [k] float64, the k largest singular values of W0 + scaling * B A.
+        matches: of the short side (U where m <= n, else V), narrow intervals, with index and block.
+    """
+
+    sigma: Tensor
+    matches: Matches
+
+
+class BaseCoordinates:
+    """One base and one update, ready for any scaling.
+
+    Attributes:
+        short_is_left: whether the short side is U.
+    """
+
+    def __init__(self, factors: BaseFactors, base: Tensor, update: LowRank) -> None:
+        """Two products with the base's vectors and one with the base; everything after that is O(p r).
+
+        Raises:
+            SpectralError: shapes that differ, values that are not finite, a base that lacks full rank.
+        """
+        unit = unit_for(check(base, update))
+        self.short_is_left = base.shape[0] <= base.shape[1]
+        wide = update if self.short_is_left else update.transposed()
+        if factors.rank < factors.vectors.shape[0]:
+            raise SpectralError(
+                f"the base has rank {factors.rank} of {factors.vectors.shape[0]}: no coordinates"
+            )
+        operator = Operator.of(base if self.short_is_left else base.T, unit, torch.float32)
+        a = wide.a.to(base.device, torch.float64)
+        b = wide.b.to(base.device, torch.float64)
+        with full_precision():
+            seen = operator.push(a.float()).double()
+        self._unit = unit
+        self._factors = factors
+        self._squares = (factors.sigma.to(base.device) * unit).square()
+        self._b = factors.transposed_product(b.T.contiguous()).T.contiguous() * unit
+        self._c = factors.transposed_product(seen).T.contiguous()
+        self._aa = a @ a.T
+        # How far the rounding of the vectors may turn the small matrices.
+        size_b, size_c = (float(torch.linalg.matrix_norm(t, 2)) for t in (self._b, self._c))
+        size_a = float(torch.linalg.matrix_norm(self._aa, 2))
+        self._first_order = 4 * factors.spread * size_b * size_c + 1e-6 * size_b * size_c
+        self._second_order = 2 * factors.spread * size_b**2 * size_a
+
+    @property
+    def size(self) -> int:
+        """The shorter side."""
+        return len(self._squares)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the base lies."""
+        return self._squares.device
+
+    def at(self, scaling: float, *, k: int = 10, seed: int = 0) -> Rescaled:
+        """Singular values and short-side matches of W0 + scaling * B A, for its k highest-ranking vectors."""
+        k = min(k, max(1, self.size - 1))
+        top = top_vectors(_Scaled(self, scaling), k, seed=seed, good=1e-3)
+        turn = abs(scaling) * self._first_order + scaling**2 * self._second_order
+        sine = torch.where(top.gaps > 0, (top.residuals + turn) / top.gaps.clamp(min=1e-300), 1.0)
+        angles = sine.clamp(max=1.0).asin() + REACH
+        cosines = top.rows.abs()
+        errors = self._factors.errors.to(cosines.device, torch.float64).expand_as(cosines)
+        return Rescaled(top.values.clamp(min=0.0).sqrt() / self._unit, intervals(cosines, errors, angles))
+
+    def apply(self, x: Tensor, scaling: float) -> Tensor:
+        """The matrix above times each row of x: [b, p] -> [b, p]."""
+        on_b, on_c = x @ self._b, x @ self._c
+        inner = scaling * on_c + scaling**2 * on_b @ self._aa
+        return x * self._squares + inner @ self._b.T + (scaling * on_b) @ self._c.T
+
+
+@dataclass(frozen=True, slots=True)
+class _Scaled:
+    """The square at one scaling, as `top_vectors` wants it."""
+
+    coordinates: BaseCoordinates
+    scaling: float
+
+    @property
+    def size(self) -> int:
+        return self.coordinates.size
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return torch.float64
+
+    @property
+    def device(self) -> torch.device:
+        return self.coordinates.device
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return self.coordinates.apply(x, self.scaling)
