@@ -13,6 +13,7 @@ from intruder_tui.checkpoint.adapter_layers import repeated
 from intruder_tui.checkpoint.adapter_tuners import adalora_update, hosted, tuner_name
 from intruder_tui.checkpoint.adapter_updates import Unusable, factors, lora_update, problem_of
 from intruder_tui.checkpoint.catalog import Catalog
+from intruder_tui.checkpoint.fused import taken_apart
 from intruder_tui.checkpoint.layers import Layer, Role, layer_of
 from intruder_tui.checkpoint.names import printable, shape_text
 from intruder_tui.checkpoint.pairs import Row, RowKind
@@ -50,10 +51,11 @@ def adapter_rows(base: Catalog, adapter: Adapter, renames: Renames = NO_RENAMES)
     stacked = [change for change in adapter.changes if is_stacked(change, adapter.config)]
     rows, expert_names = expert_rows(left, stacked, adapter) if stacked else ([], frozenset())
     changes = _by_weight(adapter, left)
-    left = _with_shared(left, right, changes)
+    shapes = _shapes(changes, adapter)
+    left = _as_adapted(left, right, changes, shapes)
     full = [name for name in adapter.full if name not in changes]
-    shapes = (left.shapes, {**right.shapes, **_shapes(changes, adapter)})
-    matching = match_names(left.names, [*changes, *full], shapes, renames)
+    both = (left.shapes, {**right.shapes, **shapes})
+    matching = match_names(left.names, [*changes, *full], both, renames)
     for match in matching.matches:
         change = changes.get(match.tuned)
         rows += [change_row(match, left, change, adapter)] if change else tensor_rows(match, left, right)
@@ -94,7 +96,10 @@ def change_row(match: Match, left: Side, change: Change, adapter: Adapter) -> Ro
         return refused(str(unusable))
     layer = Layer(Role.LINEAR, "") if len(shape) > 2 else layer_of(match.base, shape)
     match = replace(match, rule=change.rule or match.rule)
-    return comparable_row(match, layer, *recipes, (dtype, adapted), _base_notes(match.base, left))
+    notes = _base_notes(match.base, left)
+    if len(shape) > 2:
+        notes = (*notes, f"a convolution ({shape_text(shape)}), seen as out x everything else")
+    return comparable_row(match, layer, *recipes, (dtype, adapted), notes)
 
 
 def _recipes(name: str, left: Side, change: Change, adapter: Adapter) -> tuple[Recipe, Recipe]:
@@ -186,10 +191,17 @@ def _token_rows(shape: tuple[int, ...], change: Change, adapter: Adapter) -> tup
     return indices
 
 
-def _with_shared(left: Side, right: Side, changes: Mapping[str, Change]) -> Side:
-    """The base, with the names that it ties to others and the adapter treats apart."""
-    touched = {name: next(iter(change.parts.values())) for name, change in changes.items()}
-    return lent(left, replace(right, tensors={**right.tensors, **touched}))[0]
+def _as_adapted(
+    left: Side, right: Side, changes: Mapping[str, Change], shapes: Mapping[str, tuple[int, ...]]
+) -> Side:
+    """The base as the adapter sees it: names that it ties apart, and what it fuses in parts."""
+    touched = {
+        name: replace(next(iter(change.parts.values())), shape=shapes.get(name, ()), start=None)
+        for name, change in changes.items()
+    }
+    adapted = replace(right, tensors={**right.tensors, **touched})
+    tied, _ = lent(left, replace(adapted, tensors={**left.tensors, **adapted.tensors}))
+    return taken_apart(tied, adapted)[0]
 
 
 def _shapes(changes: Mapping[str, Change], adapter: Adapter) -> dict[str, tuple[int, ...]]:

@@ -38,7 +38,7 @@ _ADALORA_EPSILON = 1e-5
 
 def tuner_name(kind: str) -> str:
     """A tuner's name as its authors write it."""
-    return _SHOWN.get(kind, kind)
+    return "trainable tokens" if kind == "TRAINABLE_TOKENS" else _SHOWN.get(kind, kind)
 
 
 def adalora_update(change: Change, config: AdapterConfig) -> LoraUpdate:

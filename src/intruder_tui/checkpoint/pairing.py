@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from intruder_tui.checkpoint.adapter import Adapter, open_adapter
 from intruder_tui.checkpoint.adapter_config import NOTHING_SAID, AdapterOptions
 from intruder_tui.checkpoint.adapter_files import open_lora_file
 from intruder_tui.checkpoint.adapter_rows import adapter_rows
+from intruder_tui.checkpoint.adapter_tuners import tuner_name
 from intruder_tui.checkpoint.catalog import Catalog, open_catalog
 from intruder_tui.checkpoint.errors import CheckpointError
 from intruder_tui.checkpoint.files import shown
@@ -48,7 +50,10 @@ def open_pairing(
     )
     if adapter is not None:
         rows = adapter_rows(catalog, adapter, rules)
-        source = _source(tuned_at, adapter.tensors, adapter.notes)
+        source = replace(
+            _source(tuned_at, adapter.tensors, adapter.notes),
+            kind=f"{tuner_name(adapter.config.kind)} adapter",
+        )
         notes = _base_differs(catalog, adapter)
     else:
         other = open_catalog(tuned_at)

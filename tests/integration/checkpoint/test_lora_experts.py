@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -140,3 +141,30 @@ def test_experts_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     assert rows == {
         f"{EXPERTS}.down_proj": "an expert of the base is 32 x 48, the adapter's update is 32 x 40"
     }
+
+
+def test_lora_on_experts_one_by_one_fits_a_fused_base(tmp_path: Path) -> None:
+    model = make_mixtral()
+    state = model.state_dict()
+    save_file(state, tmp_path / "base.safetensors")
+    adapter = tmp_path / "adapter"
+    adapter.mkdir()
+    shapes = {"gate_proj": (48, 32), "up_proj": (48, 32), "down_proj": (32, 48)}
+    factors: dict[str, torch.Tensor] = {}
+    for index in range(3):
+        for leaf, (rows, columns) in shapes.items():
+            prefix = f"base_model.model.{EXPERTS}.{index}.{leaf}.lora_"
+            factors |= {
+                f"{prefix}A.weight": torch.randn(2, columns),
+                f"{prefix}B.weight": torch.randn(rows, 2),
+            }
+    save_file(factors, adapter / "adapter_model.safetensors")
+    (adapter / "adapter_config.json").write_text(json.dumps({"peft_type": "LORA", "r": 2, "lora_alpha": 2}))
+    pairs = changed(open_pairing(str(tmp_path / "base.safetensors"), str(adapter)))
+    assert len(pairs) == 9
+    for name, pair in pairs.items():
+        index, leaf = name.split(".")[-3:-1]
+        fused = state[f"{EXPERTS}.{'down_proj' if leaf == 'down_proj' else 'gate_up_proj'}"][int(index)]
+        rows = {"gate_proj": slice(0, 48), "up_proj": slice(48, 96)}.get(leaf, slice(None))
+        prefix = f"base_model.model.{EXPERTS}.{index}.{leaf}.lora_"
+        close(merged_by_us(pair), fused[rows] + factors[f"{prefix}B.weight"] @ factors[f"{prefix}A.weight"])

@@ -295,3 +295,35 @@ def test_biases_of_lora_b_do_not_disturb_the_weight(tmp_path: Path, use_rslora: 
     pairing = open_pairing(str(tmp_path / "base.safetensors"), str(tmp_path / "adapter"))
     assert check_against_merge(pairing, tuned.merge_and_unload().state_dict()) == 1
     assert not [row for row in pairing.rows if row.kind is RowKind.UNPAIRED]
+
+
+@pytest.mark.filterwarnings("ignore:Model has `tie_word_embeddings=True`:UserWarning")
+def test_a_head_that_the_base_ties_is_adapted_by_itself(models: Path, tmp_path: Path) -> None:
+    # PEFT merges into the shared tensor and so changes the embedding too: no oracle here.
+    write_adapter(make_llama(tied=True), tmp_path, target_modules=["lm_head"])
+    pairing = open_pairing(str(models / "llama_tied"), str(tmp_path))
+    base = load_file(models / "llama_tied" / "model.safetensors")[EMBEDDING]
+    factors = load_file(tmp_path / "adapter_model.safetensors")
+    prefix = "base_model.model.lm_head.lora_"
+    changed = {pair.name: pair for pair in analysed(pairing) if not pair.untouched}
+    assert set(changed) == {"lm_head.weight"}
+    expected = base + 1.5 * factors[f"{prefix}B.weight"] @ factors[f"{prefix}A.weight"]
+    torch.testing.assert_close(merged_by_us(changed["lm_head.weight"]), expected, rtol=0, atol=1e-6)
+
+
+def test_lora_over_a_packed_base_is_added_to_what_it_stands_for(tmp_path: Path) -> None:
+    torch.manual_seed(14)
+    codes = torch.randn(256, 128).to(torch.float8_e4m3fn)
+    scales = torch.rand(2, 1) + 0.5
+    packed = {"layer.q_proj.weight": codes, "layer.q_proj.weight_scale_inv": scales}
+    save_file(packed, tmp_path / "base.safetensors")
+    a, b = torch.randn(2, 128), torch.randn(256, 2)
+    adapter = tmp_path / "adapter"
+    adapter.mkdir()
+    prefix = "base_model.model.layer.q_proj.lora_"
+    save_file({f"{prefix}A.weight": a, f"{prefix}B.weight": b}, adapter / "adapter_model.safetensors")
+    (adapter / "adapter_config.json").write_text(json.dumps({"peft_type": "LORA", "r": 2, "lora_alpha": 1}))
+    (pair,) = open_pairing(str(tmp_path / "base.safetensors"), str(adapter)).pairs
+    expected = codes.float() * scales.repeat_interleave(128, 0) + 0.5 * b @ a
+    torch.testing.assert_close(merged_by_us(pair), expected, rtol=0, atol=1e-5)
+    assert any("rounding" in note for note in pair.notes)
