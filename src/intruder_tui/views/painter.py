@@ -171,7 +171,7 @@ class Painter:
 
     def gutter(self, line: int, cursor: int | None = None) -> list[Segment]:
         """The row number left of a map line; rows too thin for one each are numbered in steps."""
-        rows = [row for row in self._rows_on(line) if self._middle(row) == line]
+        rows = [row for row in self._rows_on(line) if self.middle(row) == line]
         if cursor is not None and cursor in rows:
             number: int | None = cursor
         else:
@@ -194,7 +194,7 @@ class Painter:
         rows = self._rows_on(line)
         top = self.levels[rows[0]]
         bottom = self.levels[rows[-1]]
-        middles = {self._middle(row) for row in rows}
+        middles = {self.middle(row) for row in rows}
         segments: list[Segment] = []
         for column in range(self.grid.shape[1]):
             at_cursor = cursor is not None and cursor[1] == column and cursor[0] in rows
@@ -211,7 +211,8 @@ class Painter:
         last = self.grid.shape[0] - 1
         return sorted({min(half // self.height, last) for half in (2 * line, 2 * line + 1)})
 
-    def _middle(self, row: int) -> int:
+    def middle(self, row: int) -> int:
+        """The line on which a row's number stands."""
         lines = self.lines_of(row)
         return lines[(len(lines) - 1) // 2]
 

@@ -213,9 +213,10 @@ class HeatmapMap(ScrollView, can_focus=True):
     def _repaint_cursor(self, old: tuple[int, int]) -> None:
         left, came = self._place(old), self._place(self._cursor)
         regions = {left, came}
-        for cell in (left, came):
+        for cursor, cell in ((old, left), (self._cursor, came)):
             if left.y != came.y:
-                regions.add(Region(0, cell.y, GUTTER, cell.height))
+                middle = self._painter.middle(self._painter.grid.row_of(cursor[0]))
+                regions.add(Region(0, HEAD + middle - self.scroll_offset.y, GUTTER, 1))
             if left.x != came.x:
                 regions.add(Region(cell.x - LABEL_REACH, 0, cell.width + 2 * LABEL_REACH, 1))
         bounds = self.size.region
