@@ -199,6 +199,10 @@ def _assigned(
         problem = problem_of(change, config)
         if problem:
             raise Unusable(problem)
+        if not {"a", "b"} <= set(change.parts):
+            raise Unusable(
+                f"its parts are {', '.join(sorted(change.parts))}; lora_A and lora_B were expected"
+            )
         if len(change.parts["a"].shape) != 2:
             raise Unusable(f"lora_A is {shape_text(change.parts['a'].shape)}, where a matrix was expected")
     if config.init:
@@ -229,7 +233,9 @@ def _leaves(module: str, config: AdapterConfig) -> list[str]:
     leaves = []
     for parameter in config.parameters:
         owner, _, leaf = parameter.rpartition(".")
-        if not owner or module == owner or module.endswith(f".{owner}"):
+        # A bare name could be any module's.
+        owner = owner or "experts"
+        if module == owner or module.endswith(f".{owner}"):
             leaves.append(leaf)
     return list(dict.fromkeys(leaves))
 
