@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from intruder_tui.results import MatrixResult, Similarity, Summary, Tier, Update
+from intruder_tui.results import MatrixResult, Similarity, Summary, Tier, Traits, Update
 
 FORMAT = "intruder-tui result"
 SCHEMA = 1
@@ -19,7 +19,15 @@ SCHEMA = 1
 Array = NDArray[Any]
 ReadArray = Callable[[str], Array]
 
-_DTYPES = {"lower": np.float32, "upper": np.float32, "index": np.int32, "block": np.float32}
+_PARTS = ("lower", "upper", "index", "block")
+_TRAITS = (
+    "participation",
+    "window_share",
+    "update_share",
+    "cluster_overlap",
+    "cluster_size",
+    "tied",
+)
 
 
 class RecordError(Exception):
@@ -36,9 +44,13 @@ def to_record(result: MatrixResult, inputs: Mapping[str, Any]) -> tuple[dict[str
         "sigma_tuned": result.sigma_tuned,
         "sigma_update": result.update.sigma,
     }
+    windows: dict[str, int | None] = {}
     for side, similarity in (("left", result.left), ("right", result.right)):
-        for part in _DTYPES:
+        for part in _PARTS:
             arrays[f"{side}.{part}"] = getattr(similarity, part)
+        for trait in _TRAITS if similarity.traits else ():
+            arrays[f"{side}.{trait}"] = getattr(similarity.traits, trait)
+        windows[side] = similarity.traits.window if similarity.traits else None
     arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     update = asdict(result.update)
     del update["sigma"]
@@ -51,6 +63,7 @@ def to_record(result: MatrixResult, inputs: Mapping[str, Any]) -> tuple[dict[str
         "weight_cosine": result.weight_cosine,
         "notes": result.notes,
         "update": update,
+        "windows": windows,
         "inputs": inputs,
         "crc32": {name: zlib.crc32(array.tobytes()) for name, array in arrays.items()},
     }
@@ -70,8 +83,8 @@ def from_record(metadata: Mapping[str, str], read: ReadArray) -> MatrixResult:
         unchanged=document["unchanged"],
         sigma_base=read("sigma_base"),
         sigma_tuned=read("sigma_tuned"),
-        left=_similarity("left", read),
-        right=_similarity("right", read),
+        left=_similarity("left", read, document["windows"]),
+        right=_similarity("right", read, document["windows"]),
         update=Update(
             sigma=read("sigma_update"),
             frobenius=update["frobenius"],
@@ -98,16 +111,26 @@ def summary_from_record(metadata: Mapping[str, str], read: ReadArray) -> Summary
     document, read = _checked(metadata, read)
     return Summary(
         unchanged=document["unchanged"],
-        left=_similarity("left", read, with_block=False),
-        right=_similarity("right", read, with_block=False),
+        left=_light("left", read),
+        right=_light("right", read),
         tier=Tier(document["tier"]),
     )
 
 
-def _similarity(side: str, read: ReadArray, *, with_block: bool = True) -> Similarity:
-    parts = {name: read(f"{side}.{name}") for name in _DTYPES if name != "block" or with_block}
-    parts.setdefault("block", np.empty((0, 0), np.float32))
-    return Similarity(**parts)
+def _similarity(side: str, read: ReadArray, windows: Mapping[str, int | None]) -> Similarity:
+    lower, upper, index, block = (read(f"{side}.{name}") for name in _PARTS)
+    window = windows[side]
+    traits = None
+    if window is not None:
+        participation, near, new, overlap, size, tied = (read(f"{side}.{name}") for name in _TRAITS)
+        traits = Traits(participation, near, new, overlap, size, tied, window)
+    return Similarity(lower, upper, index, block, traits)
+
+
+def _light(side: str, read: ReadArray) -> Similarity:
+    """Bounds and matches only: no block, no traits."""
+    lower, upper, index = (read(f"{side}.{name}") for name in ("lower", "upper", "index"))
+    return Similarity(lower, upper, index, np.empty((0, 0), np.float32))
 
 
 def _checked(metadata: Mapping[str, str], read: ReadArray) -> tuple[dict[str, Any], ReadArray]:

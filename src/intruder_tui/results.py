@@ -32,6 +32,31 @@ class Tier(StrEnum):
 
 
 @dataclass(frozen=True, eq=False, slots=True)
+class Traits:
+    """What each tuned vector y_j is made of, C being its cosines with all base vectors; all [l].
+
+    Attributes:
+        participation: float32, 1 / sum_i C[i, j]^4: how many base vectors y_j is effectively made of.
+        window_share: float32, energy of y_j within base vectors j - window .. j + window.
+        update_share: float32, energy of y_j in the column space of dW (row space on the V side); NaN where dW
+            fills too much of the space for the share to say anything.
+        cluster_overlap: float32, largest norm of y_j's projection on a cluster of tied base vectors; best(j)
+            itself where no cluster does better.
+        cluster_size: int32, how many base vectors that cluster has; 1 where no cluster does better.
+        tied: int32, how many tuned singular values are tied with sigma_j, itself included.
+        window: half width of the neighbourhood.
+    """
+
+    participation: Floats
+    window_share: Floats
+    update_share: Floats
+    cluster_overlap: Floats
+    cluster_size: Ints
+    tied: Ints
+    window: int
+
+
+@dataclass(frozen=True, eq=False, slots=True)
 class Similarity:
     """Best matches of the l highest-ranking tuned vectors on one side (l = the stored limit).
 
@@ -40,12 +65,14 @@ class Similarity:
         upper: [l] float32, an upper bound of best(j); equal to `lower` where the value is known.
         index: [l] int32, the i that attains best(j); -1 where unknown.
         block: [b, b] float32, |cos|, rows base, columns tuned; [0, 0] where no value is known.
+        traits: what lies behind each match; None where only bounds are known.
     """
 
     lower: Floats
     upper: Floats
     index: Ints
     block: Floats
+    traits: Traits | None = None
 
     def exact(self, j: int) -> bool:
         """Whether best(j) is a value rather than an interval."""

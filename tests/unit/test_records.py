@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from intruder_tui.records import RecordError, from_record, summary_from_record, to_record
-from intruder_tui.results import MatrixResult, Similarity, Tier, Update, empty_similarity
+from intruder_tui.results import MatrixResult, Similarity, Tier, Traits, Update, empty_similarity
 
 finite = st.floats(0, 1e6, allow_nan=False, width=32)
 maybe = st.none() | st.floats(0.1, 1e3)
@@ -26,7 +26,13 @@ def similarities(draw: st.DrawFn) -> Similarity:
     one, two = draw(floats), draw(floats)
     block = draw(hnp.arrays(np.float32, (count, count), elements=st.floats(0, 1, width=32)))
     index = draw(hnp.arrays(np.int32, count, elements=st.integers(-1, 5)))
-    return Similarity(np.minimum(one, two), np.maximum(one, two), index, block)
+    traits = None
+    if draw(st.booleans()):
+        sizes = np.arange(1, count + 1, dtype=np.int32)
+        traits = Traits(
+            one, two, np.full(count, np.nan, np.float32), one, sizes, sizes, draw(st.integers(1, 9))
+        )
+    return Similarity(np.minimum(one, two), np.maximum(one, two), index, block, traits)
 
 
 @st.composite
@@ -74,7 +80,7 @@ def test_round_trip(result: MatrixResult) -> None:
     arrays, metadata = to_record(result, {"base": "x"})
     assert_same(from_record(metadata, arrays.__getitem__), result)
     light = summary_from_record(metadata, arrays.__getitem__)
-    assert_same(light.left, dataclasses.replace(result.left, block=empty_similarity().block))
+    assert_same(light.left, dataclasses.replace(result.left, block=empty_similarity().block, traits=None))
     assert light.tier is result.tier
 
 
@@ -85,11 +91,11 @@ def test_a_changed_array_is_noticed(result: MatrixResult, data: st.DataObject) -
     if not full:
         return
     name = data.draw(st.sampled_from(full))
-    arrays[name] = arrays[name].copy()
-    arrays[name].flat[0] += 1
+    changed = bytearray(arrays[name].tobytes())
+    changed[data.draw(st.integers(0, len(changed) - 1))] ^= 1
+    arrays[name] = np.frombuffer(changed, arrays[name].dtype).reshape(arrays[name].shape)
     with pytest.raises(RecordError, match=re.escape(name)):
         from_record(metadata, arrays.__getitem__)
-
 
 
 @pytest.mark.parametrize(

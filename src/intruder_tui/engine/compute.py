@@ -7,12 +7,24 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
+from intruder_tui import spectral
 from intruder_tui.cache import Cache
 from intruder_tui.engine.adapters import Against, LoraFactors
 from intruder_tui.engine.assemble import assemble
+from intruder_tui.engine.factors import keep_factors, load_factors
 from intruder_tui.engine.jobs import Depth, Job
-from intruder_tui.results import MatrixResult, Similarity, Tier, Update
-from intruder_tui.spectral import Comparison, LowRank, Matches, compare_certified, compare_exact
+from intruder_tui.results import MatrixResult, Similarity, Tier, Traits, Update
+from intruder_tui.spectral import (
+    Comparison,
+    Factors,
+    LowRank,
+    Matches,
+    compare_certified,
+    compare_exact,
+    compare_with_factors,
+    pack_base,
+)
+from intruder_tui.spectral.certified import SMALL
 
 
 def run_job(job: Job, cache: Cache, device: torch.device, on_stage: Callable[[str], None]) -> str:
@@ -36,19 +48,40 @@ def run_job(job: Job, cache: Cache, device: torch.device, on_stage: Callable[[st
     if known is not None:
         return known
     other = LowRank(tuned.a, tuned.b, tuned.scaling) if isinstance(tuned, LoraFactors) else tuned
-    comparison = _compare(job, base, other, on_stage)
+    comparison = _compare(job, base, other, cache, on_stage)
     result = to_result(comparison, (base.shape[0], base.shape[1]), job.pair.adapter_rank, device_name(device))
     on_stage("storing")
     return cache.store(job, result)
 
 
 def _compare(
-    job: Job, base: torch.Tensor, tuned: torch.Tensor | LowRank, on_stage: Callable[[str], None]
+    job: Job,
+    base: torch.Tensor,
+    tuned: torch.Tensor | LowRank,
+    cache: Cache,
+    on_stage: Callable[[str], None],
 ) -> Comparison:
+    """The cheapest way to what the job asks; a factorised base is kept for its other tuned checkpoints."""
+    recipe = job.pair.base
     if job.depth is Depth.EXACT:
-        return compare_exact(base, tuned, on_stage=on_stage)
+
+        def keep(found: Factors, unit: float) -> None:
+            if min(base.shape) > SMALL:  # below, factorising again is as fast as reading
+                keep_factors(cache, recipe, pack_base(found, unit))
+
+        return compare_exact(base, tuned, on_base=keep, on_stage=on_stage)
+    factors = load_factors(cache, recipe, base.device)
+    if factors is not None:
+        narrow = compare_with_factors(factors, base, tuned, k=job.k, on_stage=on_stage)
+        if narrow.unchanged or _decided(narrow, job.eps):
+            return narrow
     # What stays open is a job of its own, so that the bounds are on the screen while it runs.
     return compare_certified(base, tuned, k=job.k, eps=job.eps, escalate=False, on_stage=on_stage)
+
+
+def _decided(comparison: Comparison, eps: float) -> bool:
+    sides = (comparison.left, comparison.right)
+    return not any(bool(((side.lower < eps) & (side.upper >= eps)).any()) for side in sides)
 
 
 def to_result(
@@ -87,13 +120,32 @@ def device_name(device: torch.device) -> str:
     return f"{device} {torch.cuda.get_device_name(device)}"
 
 
+def _ints(tensor: torch.Tensor) -> np.ndarray[tuple[int, ...], np.dtype[np.int32]]:
+    return tensor.to("cpu", torch.int32).numpy()
+
+
 def _floats(tensor: torch.Tensor) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
     return tensor.to("cpu", torch.float32).numpy()
 
 
 def _similarity(matches: Matches) -> Similarity:
     lower, upper = _rounded_out(matches.lower, matches.upper)
-    return Similarity(lower, upper, matches.index.to("cpu", torch.int32).numpy(), _floats(matches.block))
+    traits = None if matches.traits is None else _traits(matches.traits)
+    return Similarity(lower, upper, _ints(matches.index), _floats(matches.block), traits)
+
+
+def _traits(found: spectral.Traits) -> Traits:
+    share = found.update_share
+    unknown = torch.full_like(found.participation, torch.nan)
+    return Traits(
+        participation=_floats(found.participation),
+        window_share=_floats(found.window_share),
+        update_share=_floats(share if share.numel() else unknown),
+        cluster_overlap=_floats(found.cluster_overlap),
+        cluster_size=_ints(found.cluster_size),
+        tied=_ints(found.tuned_cluster_size),
+        window=found.window,
+    )
 
 
 def _rounded_out(

@@ -5,10 +5,11 @@ Pure functions on torch tensors, on whatever device the base lies. `compare_exac
 `compare_with_factors` reuses a base's factors; `BaseCoordinates` answers for any scaling of an adapter.
 """
 
-from intruder_tui.spectral.basefactors import BaseFactors, compare_with_factors, factorise_base
+from intruder_tui.spectral.basefactors import BaseFactors, compare_with_factors, factorise_base, pack_base
 from intruder_tui.spectral.certified import compare_certified
 from intruder_tui.spectral.coordinates import BaseCoordinates, Rescaled
 from intruder_tui.spectral.exact import compare_exact
+from intruder_tui.spectral.factors import Factors
 from intruder_tui.spectral.traits import clusters, random_direction_floor
 from intruder_tui.spectral.values import Comparison, LowRank, Matches, SpectralError, Traits, UpdateMeasures
 
@@ -16,6 +17,7 @@ __all__ = [
     "BaseCoordinates",
     "BaseFactors",
     "Comparison",
+    "Factors",
     "LowRank",
     "Matches",
     "Rescaled",
@@ -27,5 +29,6 @@ __all__ = [
     "compare_exact",
     "compare_with_factors",
     "factorise_base",
+    "pack_base",
     "random_direction_floor",
 ]

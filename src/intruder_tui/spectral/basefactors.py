@@ -10,7 +10,7 @@ from torch import Tensor
 
 from intruder_tui.spectral.certified import LARGE_SHARE, REACH, bounded, operators
 from intruder_tui.spectral.exact import Stage, rank_note, silent
-from intruder_tui.spectral.factors import factorise
+from intruder_tui.spectral.factors import Factors, factorise
 from intruder_tui.spectral.lanczos import BACKWARD_ERROR
 from intruder_tui.spectral.matrices import Stored, largest, unit_for
 from intruder_tui.spectral.operators import Operator, Square, full_precision
@@ -82,6 +82,11 @@ def factorise_base(base: Tensor, *, dtype: torch.dtype = torch.float16) -> BaseF
         raise SpectralError(f"base is empty: {' x '.join(str(d) for d in base.shape)}")
     unit = unit_for(largest(base, "base"))
     found = factorise(Stored(base.T if base.shape[0] > base.shape[1] else base, unit))
+    return pack_base(found, unit, dtype=dtype)
+
+
+def pack_base(found: Factors, unit: float, *, dtype: torch.dtype = torch.float16) -> BaseFactors:
+    """Factors of `unit` times a base weight, in the form that is kept; as `factorise_base` gives them."""
     exact = found.vectors[:, : found.rank]
     coarse = exact.to(dtype)
     limit = FINE_SHARE * float(found.sigma.square().mean().sqrt())

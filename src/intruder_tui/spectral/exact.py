@@ -7,7 +7,7 @@ from collections.abc import Callable
 from torch import Tensor
 
 from intruder_tui.spectral.cosines import compare_long, compare_short
-from intruder_tui.spectral.factors import factorise
+from intruder_tui.spectral.factors import Factors, factorise
 from intruder_tui.spectral.pair import measure, survey, unchanged
 from intruder_tui.spectral.traits import update_bases
 from intruder_tui.spectral.values import Comparison, LowRank
@@ -26,6 +26,7 @@ def compare_exact(
     limit: int = 4096,
     block: int = 128,
     window: int = 8,
+    on_base: Callable[[Factors, float], None] | None = None,
     on_stage: Stage = silent,
 ) -> Comparison:
     """Compare the singular vectors of a base weight with those of its tuned version, value for value.
@@ -36,6 +37,7 @@ def compare_exact(
         limit: how many of the highest-ranking tuned vectors get a best match on each side.
         block: how many leading vectors the block of cosines holds.
         window: half width of the neighbourhood that `Traits.window_share` speaks of.
+        on_base: is given the base's factors and the unit they are in, for `pack_base` to keep.
         on_stage: is told each stage as it begins.
 
     Raises:
@@ -50,6 +52,8 @@ def compare_exact(
     on_stage("factorising base")
     base_matrix, tuned_matrix = pair.matrices()
     base_factors = factorise(base_matrix)
+    if on_base is not None:
+        on_base(base_factors, pair.unit)
     on_stage("factorising tuned")
     tuned_factors = factorise(tuned_matrix)
     on_stage("comparing")

@@ -20,6 +20,9 @@ def cosine(
         while eps is not None and decimals < 6 and _misleads(lower, decimals, eps):
             decimals += 1
         return f"{lower:.{decimals}f}"
+    agreed = f"{lower:.{decimals}f}"
+    if agreed == f"{upper:.{decimals}f}" and (eps is None or not _misleads(upper, decimals, eps)):
+        return agreed  # every digit shown is certain
     unit = 10**decimals
     low = math.floor(lower * unit + 1e-9) / unit
     high = min(math.ceil(upper * unit - 1e-9) / unit, 1.0)
@@ -72,11 +75,13 @@ def column(values: Sequence[float], shared: int) -> list[str]:
 
 
 def percent(share: float) -> str:
-    """A share of one in percent, with three significant digits at most: "1.3 %", "0.14 %", "< 0.01 %"."""
+    """A share of one in percent, with two significant digits: "1.3 %", "0.14 %", "< 0.01 %"."""
     value = 100 * share
     if 0 < value < 0.01:
         return "< 0.01 %"
-    return f"{value:.0f} %" if value >= 10 else f"{value:.2g} %"
+    if value == 0 or value >= 9.95:
+        return f"{value:.0f} %"
+    return f"{value:.1f} %" if value >= 0.95 else f"{value:.2g} %"
 
 
 def shape(size: Sequence[int], glyphs: Glyphs = UNICODE) -> str:

@@ -21,6 +21,9 @@ def test_a_shown_bound_holds_the_true_interval(a: float, b: float) -> None:
     text = numbers.cosine(low, high)
     if text.startswith("≤"):
         assert float(text[2:]) >= high - 1e-8
+    elif "–" not in text:  # every number of the interval rounds to this
+        assert abs(float(text) - low) <= 0.005 + 1e-8
+        assert abs(float(text) - high) <= 0.005 + 1e-8
     else:
         shown_low, shown_high = (float(part) for part in text.split("–"))
         assert shown_low <= low + 1e-8
@@ -41,6 +44,7 @@ def test_a_value_stands_on_its_own_side_of_eps(value: float, eps: float) -> None
         (0.3142, 0.3142, "0.31"),
         (0.0, 0.3101, "≤ 0.32"),
         (0.471, 0.519, "0.47–0.52"),
+        (0.4712, 0.4718, "0.47"),
         (0.2, 1.0, "0.20–1.00"),
     ],
 )
@@ -88,7 +92,15 @@ def test_one_exponent_for_a_column() -> None:
 
 @pytest.mark.parametrize(
     ("share", "text"),
-    [(0.0, "0 %"), (0.78, "78 %"), (0.013, "1.3 %"), (0.0014, "0.14 %"), (0.00001, "< 0.01 %")],
+    [
+        (0.0, "0 %"),
+        (0.78, "78 %"),
+        (0.013, "1.3 %"),
+        (0.06, "6.0 %"),
+        (0.0996, "10 %"),
+        (0.0014, "0.14 %"),
+        (0.00001, "< 0.01 %"),
+    ],
 )
 def test_percent(share: float, text: str) -> None:
     assert numbers.percent(share) == text
