@@ -18,6 +18,10 @@ FORGETTING = (
 )
 
 
+UNRELATED_BELOW = 0.3
+"""Cosine of W0 and W1, as vectors, below which they are hardly versions of one weight."""
+
+
 @dataclass(frozen=True, slots=True)
 class Inference:
     """What a fact may mean for the model; `text` names its source."""
@@ -122,6 +126,11 @@ def remarks(result: MatrixResult, definition: Definition) -> list[str]:
     floor = floor_of(result.shape, definition.side)
     update = result.update
     facts = []
+    if result.weight_cosine is not None and result.weight_cosine < UNRELATED_BELOW:
+        facts.append(
+            f"The cosine of the two weights is {result.weight_cosine:.2f}; a fine-tuned one is near 1: these "
+            "look unrelated, permuted or transposed."
+        )
     if doubt := warning(update):
         facts.append(doubt)
     size = f"dW is {numbers.percent(update.relative_norm)} of W0 in norm"

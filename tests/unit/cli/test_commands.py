@@ -221,6 +221,38 @@ def test_list_says_what_pairs_and_why_not(demo_pair: DemoPaths, cache: Path) -> 
     assert all(row["reason"] for row in document["rows"] if row["kind"] != "matrix")
 
 
+def test_list_shows_one_checkpoint_alone_and_a_run_as_a_series(
+    demo_pair: DemoPaths, cache: Path, tmp_path: Path
+) -> None:
+    alone = intruder_tui("list", demo_pair.base, cache=cache)
+    assert alone.returncode == 0
+    assert "BASE and TUNED are the same files" in alone.stdout
+    for step in (20, 3):
+        shutil.copytree(demo_pair.full, tmp_path / "run" / f"checkpoint-{step}")
+    refused = intruder_tui("list", demo_pair.base, tmp_path / "run", cache=cache)
+    assert refused.returncode == 2
+    assert "--series for all: checkpoint-3, checkpoint-20" in refused.stderr
+    series = intruder_tui("list", demo_pair.base, tmp_path / "run", "--series", "--json", cache=cache)
+    paths = [document["tuned"]["path"] for document in json.loads(series.stdout)]
+    assert [Path(path).name for path in paths] == ["checkpoint-3", "checkpoint-20"]
+
+
+def test_names_can_be_mapped_on_the_command_line(demo_pair: DemoPaths, cache: Path, tmp_path: Path) -> None:
+    tensors = load_file(demo_pair.full / "model.safetensors")
+    save_file(
+        {name.replace("layers", "blk"): one for name, one in tensors.items()}, tmp_path / "x.safetensors"
+    )
+    rule = "blk=layers"
+    done = intruder_tui(
+        "list", demo_pair.base, tmp_path / "x.safetensors", "--map", rule, "--json", cache=cache
+    )
+    rules = {row["rule"] for row in json.loads(done.stdout)["rows"] if row["kind"] == "matrix"}
+    assert rules == {f"--map {rule}"}
+    bad = intruder_tui("list", demo_pair.base, demo_pair.full, "--map", "(", cache=cache)
+    assert (bad.returncode, bad.stderr.count("\n")) == (2, 1)
+    assert bad.stderr.startswith("intruder-tui: --map (")
+
+
 def test_the_demo_without_a_terminal_prints_the_table(tmp_path: Path) -> None:
     done = intruder_tui("demo", cache=tmp_path)
     assert done.returncode == 0, done.stderr

@@ -95,6 +95,13 @@ def test_remarks_hold_the_floor_the_size_and_the_notes() -> None:
     assert "span" not in " ".join(remarks(result, replace(PAPER, side=Side.RIGHT)))
 
 
+def test_weights_that_are_hardly_versions_of_each_other_are_doubted_first() -> None:
+    for cosine, doubted in ((0.05, True), (-0.4, True), (0.31, False), (None, False)):
+        first = remarks(replace(planted(), weight_cosine=cosine), PAPER)[0]
+        assert ("look unrelated, permuted or transposed" in first) is doubted
+    assert "is 0.05; a fine-tuned one is near 1" in remarks(replace(planted(), weight_cosine=0.05), PAPER)[0]
+
+
 def test_inferences_are_marked_and_sourced() -> None:
     assert inferences(0) == []
     (one,) = inferences(2)
