@@ -91,12 +91,10 @@ class BlockLanczos:
         newest = self._block(self.steps)
         image = self._a(newest)
         known = self._basis[: self._edges[-1]]
-        # Twice is enough (Kahan, Parlett); the first pass holds the coefficients of T.
+        # The second pass of "twice is enough" (Kahan, Parlett) is made on the normalised block in `_append`.
         coefficients = image @ known.T
         image -= coefficients @ known
-        again = image @ known.T
-        image -= again @ known
-        own = (coefficients + again)[:, self._edges[-2] : self._edges[-1]].double()
+        own = coefficients[:, self._edges[-2] : self._edges[-1]].double()
         self._diagonal.append((own + own.T) / 2)
         self._append(image)
         if self._edges[-1] > self._edges[-2] and len(self._edges) - 1 > self.steps:
@@ -145,6 +143,8 @@ class BlockLanczos:
                 block = torch.where(inside[:, None], noise / noise.norm(dim=1, keepdim=True), block)
                 block = block - (block @ known.T) @ known
             block = torch.linalg.qr(block.T).Q.T
+            if not bool(inside.any()):
+                break
         block = block[:count]
         start = self._edges[-1]
         self._basis[start : start + count] = block

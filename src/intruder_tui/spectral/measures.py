@@ -59,6 +59,8 @@ def low_rank_sigma(update: LowRank) -> Tensor:
 
 def rounding_floor(base: Tensor, dtype: torch.dtype) -> float:
     """norm_F(round(W0) - W0) for rounding W0 to `dtype`: what a merge into that dtype alone would do."""
+    if torch.promote_types(base.dtype, dtype) == dtype:
+        return 0.0
     total = 0.0
     height = max(1, (1 << 22) // max(1, base.shape[1]))
     for top in range(0, base.shape[0], height):

@@ -63,6 +63,7 @@ def top_vectors(a: Symmetric, k: int, *, seed: int = 0, good: float = GOOD_ANGLE
     start = torch.randn(width, a.size, generator=generator, dtype=a.dtype, device=a.device)
     most = min(MOST_DIMENSIONS // width, -(-a.size // width))
     lanczos = BlockLanczos(a, start, most, seed + 1)
+    known = -1
     while True:
         lanczos.step()
         done = lanczos.full or lanczos.steps >= most
@@ -81,8 +82,10 @@ def top_vectors(a: Symmetric, k: int, *, seed: int = 0, good: float = GOOD_ANGLE
             ceiling=ceiling,
             floor=_floor(ritz.values, k),
         )
-        if done or bool((found.angles() <= good).all()):
+        settled = bool((ritz.residuals[:k] <= 2 * ritz.rounding).all())
+        if done or bool((found.angles() <= good).all()) or (settled and int((gaps > 0).sum()) <= known):
             return found
+        known = int((gaps > 0).sum()) if settled else -1
 
 
 def ceiling_of(ritz: Ritz, steps: int, probes: int, size: int) -> float:
