@@ -308,13 +308,17 @@ async def test_y_on_a_notice_copies_its_reason() -> None:
 async def test_s_saves_picture_and_data(tmp_path: Path) -> None:
     options = replace(TRUECOLOR, output=tmp_path / "shots")
     async with opened(options=options) as one:
-        await one.press("n", "s", "s")
+        await one.press("n", "s")
+        await one.settle()
+        await one.press("s")
+        await one.settle()
         names = sorted(path.name for path in (tmp_path / "shots").iterdir())
         base = "tuned-lora-r16_model.layers.1.self_attn.q_proj.weight_heatmap"
         assert names == [f"{base}.json", f"{base}.svg", f"{base}_2.json", f"{base}_2.svg"]
         svg = (tmp_path / "shots" / f"{base}.svg").read_text()
         assert svg.startswith("<svg")
         assert "@font-face" not in svg
+        assert "Saved" not in (tmp_path / "shots" / f"{base}_2.svg").read_text()
         document = json.loads((tmp_path / "shots" / f"{base}.json").read_text())
         assert document["matrix"]["name"] == STRONG
         assert "Saved" in one.notices
@@ -324,6 +328,7 @@ async def test_s_into_a_place_that_can_not_be_written_says_why(tmp_path: Path) -
     (tmp_path / "file").write_text("")
     async with opened(options=replace(TRUECOLOR, output=tmp_path / "file")) as one:
         await one.press("s")
+        await one.settle()
         assert "Not saved" in one.notices
         assert "File exists" in one.notices
 

@@ -120,25 +120,26 @@ class IntruderApp(App[None]):
 
     def action_snapshot(self) -> None:
         """Write the screen as SVG and the selected matrix's data as JSON."""
-        main = self.main
-        name = main.selected
-        if name is None:
+        if self.main.selected is None:
             self.notify("There is no matrix to save.", markup=False)
             return
+        self.clear_notifications()  # they would lie over the picture
+        self.call_after_refresh(self._save)
+
+    def _save(self) -> None:
+        main, directory = self.main, self._options.output
+        name = main.selected
+        assert name is not None
         pictures = {"svg": offline_svg(self.export_screenshot(title=""))}
         document = matrix_document(main.session, name, main.definition)
         label = stem(main.session.pairing.tuned.label, name, main.view.value)
         try:
-            paths = write_snapshot(self._options.output, label, pictures, document)
+            picture, _ = write_snapshot(directory, label, pictures, document)
         except OSError as error:
-            self.notify(
-                f"{self._options.output}: {error.strerror or error}",
-                title="Not saved",
-                severity="error",
-                markup=False,
-            )
+            reason = f"{directory}: {error.strerror or error}"
+            self.notify(reason, title="Not saved", severity="error", markup=False)
             return
-        self.notify("\n".join(str(path) for path in paths), title="Saved", markup=False, timeout=6)
+        self.notify(f"{picture}\nand its data beside it as .json", title="Saved", markup=False, timeout=6)
 
 
 def run(sessions: list[Session], engine: Engine, options: UiOptions) -> int:

@@ -21,13 +21,12 @@ def test_a_shown_bound_holds_the_true_interval(a: float, b: float) -> None:
     text = numbers.cosine(low, high)
     if text.startswith("≤"):
         assert float(text[2:]) >= high - 1e-8
-    elif "–" not in text:  # every number of the interval rounds to this
-        assert abs(float(text) - low) <= 0.005 + 1e-8
-        assert abs(float(text) - high) <= 0.005 + 1e-8
-    else:
+    elif "–" in text:
         shown_low, shown_high = (float(part) for part in text.split("–"))
         assert shown_low <= low + 1e-8
         assert shown_high >= high - 1e-8
+    else:  # shown as a value: every digit of it holds for both ends
+        assert f"{low:.2f}" == text == f"{high:.2f}"
 
 
 @given(UNIT, UNIT)
