@@ -1,0 +1,104 @@
+"""Header, footer, tabs, and the small parts behind them, without an app."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from rich.cells import cell_len
+
+from intruder_tui.definition import Definition
+from intruder_tui.engine.protocol import Event, Ready
+from intruder_tui.engine.session import Totals
+from intruder_tui.ui.keys import HINTS, MAIN, ORDER
+from intruder_tui.ui.look import Look, look
+from intruder_tui.ui.options import UiOptions
+from intruder_tui.ui.pace import Pace
+from intruder_tui.ui.relay import Relay
+from intruder_tui.ui.widgets.footer import footer_text
+from intruder_tui.ui.widgets.header import HeaderState, header_text
+from intruder_tui.ui.widgets.tabs import View, tabs_text
+
+
+@pytest.fixture
+def plain() -> Look:
+    return look(UiOptions(colour="truecolor"), "truecolor", no_color=False, ansi=False)
+
+
+def state(pending: int = 0, names: tuple[str, str] = ("Llama-2-7b", "magicoder-lora-r16")) -> HeaderState:
+    totals = Totals(3, 2, 0, 112, 0, pending, 224)
+    return HeaderState(*names, (1, 1), Definition(), "cuda:0 NVIDIA H200", totals, 41.0 if pending else None)
+
+
+def test_a_wide_header_tells_everything(plain: Look) -> None:
+    text = header_text(state(112), plain, 118).plain
+    assert text.startswith("Llama-2-7b → magicoder-lora-r16  ")
+    assert text.endswith("side U   k 10   ε 0.50   cuda:0 H200   112/224 ▕██████      ▏ 0:41")
+    assert cell_len(text) == 118
+
+
+@pytest.mark.parametrize("width", [40, 58, 70, 78, 100, 198])
+@pytest.mark.parametrize("pending", [0, 112])
+def test_the_settings_are_on_every_header(plain: Look, width: int, pending: int) -> None:
+    text = header_text(state(pending, ("b" * 80, "宽" * 80)), plain, width).plain
+    assert cell_len(text) <= width
+    for part in ("side U", "k 10", "ε 0.50"):
+        assert part in text
+
+
+def test_progress_of_a_single_matrix_is_no_progress(plain: Look) -> None:
+    assert "112/224" not in header_text(state(1), plain, 118).plain
+
+
+@pytest.mark.parametrize("width", [20, 58, 78, 118])
+def test_the_footer_never_spills_and_keeps_help_first(plain: Look, width: int) -> None:
+    keys = {binding.id: binding.key for binding in MAIN if binding.id} | {
+        "help": "?",
+        "quit": "q",
+        "snapshot": "s",
+    }
+    text = footer_text(keys, plain, width).plain
+    assert cell_len(text) <= width
+    assert "? help" in text
+
+
+def test_every_hint_is_a_binding_and_has_a_place() -> None:
+    known = {binding.id for binding in MAIN} | {"help", "quit", "snapshot"}
+    assert {one for ids, _ in HINTS for one in ids} <= known
+    assert {ids[0] for ids, _ in HINTS} == set(ORDER)
+
+
+def test_narrow_tabs_name_the_view_in_front(plain: Look) -> None:
+    assert tabs_text(View.INTRUDERS, plain, 20).plain.startswith("2/")
+    assert "Intruders" in tabs_text(View.INTRUDERS, plain, 20).plain
+    assert all(view.value in tabs_text(View.HEATMAP, plain, 200).plain for view in View)
+
+
+def test_the_relay_keeps_what_came_early_and_keeps_the_order() -> None:
+    relay = Relay()
+    got: list[Event] = []
+    early = [Ready(str(n)) for n in range(50)]
+    thread = threading.Thread(target=lambda: [relay(event) for event in early])
+    thread.start()
+    relay.attach(got.append)
+    thread.join()
+    assert got == early
+
+
+def test_the_pace_is_the_mean_of_the_last_answers() -> None:
+    pace = Pace()
+    assert pace.left(10) is None
+    for seconds in (1.0, 3.0):
+        pace.finished(seconds)
+    assert pace.left(10) == 20.0
+    assert pace.left(0) is None
+    for _ in range(100):
+        pace.finished(5.0)
+    assert pace.left(2) == 10.0
+
+
+def test_an_ansi_theme_takes_the_terminal_s_own_colours_for_words() -> None:
+    own = look(UiOptions(), "truecolor", no_color=False, ansi=True)
+    assert own.mode == "truecolor"
+    assert own.tones.accent.color is not None
+    assert own.tones.accent.color.name == "yellow"
