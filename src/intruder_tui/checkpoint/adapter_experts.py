@@ -205,6 +205,8 @@ def _assigned(
             )
         if len(change.parts["a"].shape) != 2:
             raise Unusable(f"lora_A is {shape_text(change.parts['a'].shape)}, where a matrix was expected")
+    if config.scaling is None:
+        raise Unusable("factors of a stack of experts, without a LoRA configuration that says their rank")
     if config.init:
         raise Unusable(f"{config.init} on a stack of experts, which is not read")
     leaves = _leaves(module, config)

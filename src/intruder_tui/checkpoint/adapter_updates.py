@@ -83,10 +83,11 @@ def scaling_of(key: str, a: StoredTensor, b: StoredTensor, config: AdapterConfig
     """The scaling of a module by the configuration, whose r must be that of the factors.
 
     Raises:
-        Unusable: r does not fit the factors.
+        Unusable: r does not fit the factors, or nothing says it.
         CheckpointError: the pattern keys can't be matched in time.
     """
-    assert config.scaling is not None
+    if config.scaling is None:
+        raise Unusable("LoRA factors, and a configuration that is not LoRA's")
     rank = config.scaling.rank_of(key)
     if not rank * experts == a.shape[0] == b.shape[1]:
         each = f" for each of {experts} experts" if experts > 1 else ""
