@@ -23,9 +23,11 @@ _CONSTANTS = ("absmax", "quant_map", "nested_absmax", "nested_quant_map")
 Tensors = Mapping[str, StoredTensor]
 
 
-def is_four_bit(name: str, tensors: Tensors) -> bool:
-    """Whether a tensor has the constants of a 4-bit weight beside it."""
-    return any(f"{name}.{_STATE}{kind}" in tensors for kind in _KINDS)
+def four_bit_names(tensors: Tensors) -> frozenset[str]:
+    """The tensors that have the constants of a 4-bit weight beside them."""
+    suffixes = tuple(f".{_STATE}{kind}" for kind in _KINDS)
+    states = (name for name in tensors if name.endswith(suffixes))
+    return frozenset(name.rpartition(f".{_STATE}")[0] for name in states)
 
 
 def four_bit(name: str, tensors: Tensors) -> tuple[Packed, tuple[str, ...]]:

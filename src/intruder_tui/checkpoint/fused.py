@@ -39,6 +39,8 @@ def taken_apart(left: Side, right: Side) -> tuple[Side, Side]:
 
 def _like(side: Side, other: Side) -> Side:
     """`side` with the fused weights that `other` keeps apart replaced by their parts."""
+    if not any(_may_be_fused(name, tensor) for name, tensor in side.tensors.items()):
+        return side
     known = _Names.of(other)
     tensors: dict[str, StoredTensor] = {}
     origins: dict[str, str] = {}
@@ -50,6 +52,14 @@ def _like(side: Side, other: Side) -> Side:
         else:
             tensors[name] = tensor
     return replace(side, tensors=tensors, origins=origins) if origins else side
+
+
+def _may_be_fused(name: str, tensor: StoredTensor) -> bool:
+    """Cheap: most models fuse nothing, and the other side's names are then not looked at."""
+    module, _, leaf = name.rpartition(".")
+    if len(tensor.shape) == 3:
+        return module.endswith("experts") and leaf in ("gate_up_proj", "down_proj")
+    return leaf == "weight" and len(tensor.shape) == 2 and module.rpartition(".")[2] in _PARTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,17 +94,15 @@ class _Names:
 
 
 def _parts(name: str, tensor: StoredTensor, side: Side, other: _Names) -> Iterator[_Part]:
-    if name in side.packed:
+    if name in side.packed or not _may_be_fused(name, tensor):
         return
-    module, _, leaf = name.rpartition(".")
-    if len(tensor.shape) == 3 and module.endswith("experts") and leaf in ("gate_up_proj", "down_proj"):
+    module, _, _ = name.rpartition(".")
+    if len(tensor.shape) == 3:
         if other.has_stack(module) and not stack_transposed(side, name):
             yield from _expert_parts(name, tensor)
         return
     parent, _, fused = module.rpartition(".")
-    if leaf != "weight" or len(tensor.shape) != 2 or fused not in _PARTS or side.model_type in _INTERLEAVED:
-        return
-    if other.shape(name):
+    if side.model_type in _INTERLEAVED or other.shape(name):
         return
     apart = [f"{parent}.{part}.weight" if parent else f"{part}.weight" for part in _PARTS[fused]]
     shapes = [other.shape(part) for part in apart]

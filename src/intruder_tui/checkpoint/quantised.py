@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from intruder_tui.checkpoint.bitsandbytes import four_bit, is_four_bit, row_wise_int8
+from intruder_tui.checkpoint.bitsandbytes import four_bit, four_bit_names, row_wise_int8
 from intruder_tui.checkpoint.names import printable, shape_text
 from intruder_tui.checkpoint.packed import Packed
 from intruder_tui.checkpoint.recipes import MxFp4, PackedIntegers, Scaled, StoredTensor
@@ -47,14 +47,18 @@ def fold(tensors: Tensors, config: Mapping[str, object]) -> Folding:
     """Find the packed weights of a checkpoint; `config` is its config.json. Raises CheckpointError."""
     weights: dict[str, Packed] = {}
     folded: set[str] = set()
-    method = _method(config)
+    four_bits = four_bit_names(tensors)
+    codes = _PlainCodes(tensors, _blocks_of(config), _method(config))
     for name, tensor in tensors.items():
         # bitsandbytes may keep its codes in the bits of bfloat16 numbers.
-        if (tensor.dtype in FLOATS and not is_four_bit(name, tensors)) or name in folded:
+        if (tensor.dtype in FLOATS and name not in four_bits) or name in folded:
             continue
         module, _, leaf = name.rpartition(".")
         reader = _READERS.get(leaf) or (_blocks if leaf.endswith("_blocks") else None)
-        found = reader(name, tensors, config) if reader else _plain_codes(name, tensors, config, method)
+        if name in four_bits:
+            found: Found | None = (name, *four_bit(name, tensors))
+        else:
+            found = reader(name, tensors, config) if reader else codes.read(name)
         if found is not None:
             target, packed, used = found
             weights[target] = packed
@@ -68,54 +72,63 @@ Found = tuple[str, Packed, tuple[str, ...]]
 Config = Mapping[str, object]
 
 
-def _plain_codes(name: str, tensors: Tensors, config: Config, method: str) -> Found | None:
-    tensor = tensors[name]
-    module, _, leaf = name.rpartition(".")
-    if is_four_bit(name, tensors):
-        packed, used = four_bit(name, tensors)
-        return name, packed, used
-    if tensor.dtype not in _CODES or len(tensor.shape) < 2 or not (leaf == "weight" or leaf.endswith("proj")):
-        return None
-    if f"{module}.SCB" in tensors:
-        packed, used = row_wise_int8(name, tensors)
-        return name, packed, used
-    constants = tuple(f"{module}.{one}" for one in ("input_scale", "weight_zero_point", "input_zero_point"))
-    for suffix in ("_scale_inv", "_scale"):
-        if f"{name}{suffix}" in tensors:
-            packed = _scaled(
-                tensor, tensors[f"{name}{suffix}"], config, f"{module}.weight_zero_point" in tensors
-            )
-            return name, packed, (f"{name}{suffix}", *constants)
-    if tensor.dtype.startswith("F8") and len(tensor.shape) == 2:
-        scheme = f"{tensor.dtype} without scales"
-        recipe = Scaled(tensor, None, (tensor.shape[0], tensor.shape[1]))
-        return name, Packed(tensor, tensor.shape, scheme, (recipe,), _NOISE[tensor.dtype]), constants
-    scheme = f"{printable(method, 40)} ({tensor.dtype})" if method else tensor.dtype
-    return name, _refused(tensor, scheme), (f"{module}.weight_scales", *constants)
+@dataclass(frozen=True, slots=True)
+class _PlainCodes:
+    """Weights that keep their name and shape: float8 and int8 values beside their scales."""
+
+    tensors: Tensors
+    blocks: list[tuple[int, int]]
+    method: str
+
+    def read(self, name: str) -> Found | None:
+        """A weight and its constants; None when the tensor is no weight."""
+        tensor = self.tensors[name]
+        module, _, leaf = name.rpartition(".")
+        if (
+            tensor.dtype not in _CODES
+            or len(tensor.shape) < 2
+            or not (leaf == "weight" or leaf.endswith("proj"))
+        ):
+            return None
+        if f"{module}.SCB" in self.tensors:
+            return (name, *row_wise_int8(name, self.tensors))
+        constants = tuple(f"{module}.{one}" for one in _ACTIVATION_CONSTANTS)
+        for suffix in ("_scale_inv", "_scale"):
+            scale = self.tensors.get(name + suffix)
+            if scale is not None:
+                return name, self._scaled(module, tensor, scale), (scale.name, *constants)
+        if tensor.dtype.startswith("F8") and len(tensor.shape) == 2:
+            scheme = f"{tensor.dtype} without scales"
+            recipe = Scaled(tensor, None, (tensor.shape[0], tensor.shape[1]))
+            return name, Packed(tensor, tensor.shape, scheme, (recipe,), _NOISE[tensor.dtype]), constants
+        scheme = f"{printable(self.method, 40)} ({tensor.dtype})" if self.method else tensor.dtype
+        return name, _refused(tensor, scheme), (f"{module}.weight_scales", *constants)
+
+    def _scaled(self, module: str, values: StoredTensor, scale: StoredTensor) -> Packed:
+        scheme = f"{values.dtype} with {scale.dtype} scales"
+        if len(values.shape) != 2 or values.dtype not in _NOISE or scale.dtype not in _SCALES:
+            return _refused(values, scheme)
+        if not values.dtype.startswith("F8") and f"{module}.weight_zero_point" in self.tensors:
+            return _refused(values, f"{values.dtype} with zero points")
+        rows, columns = values.shape
+        block = _block_of(scale.shape, (rows, columns), self.blocks)
+        if block is None:
+            said = f"({shape_text(scale.shape)} of them for {shape_text(values.shape)} values)"
+            return _refused(values, f"{scheme} {said}")
+        return Packed(values, values.shape, scheme, (Scaled(values, scale, block),), _NOISE[values.dtype])
 
 
-def _scaled(values: StoredTensor, scale: StoredTensor, config: Config, zero_point: bool) -> Packed:
-    scheme = f"{values.dtype} with {scale.dtype} scales"
-    if len(values.shape) != 2 or values.dtype not in _NOISE or scale.dtype not in _SCALES:
-        return _refused(values, scheme)
-    if zero_point and not values.dtype.startswith("F8"):
-        return _refused(values, f"{values.dtype} with zero points")
-    rows, columns = values.shape
-    blocks = [(rows, columns), (1, columns), *_blocks_of(config)]
-    size = math.prod(scale.shape)
-    for block in blocks:
-        grid = (math.ceil(rows / block[0]), math.ceil(columns / block[1]))
-        fits = (
-            size == 1
-            if block == (rows, columns)
-            else scale.shape in (grid, (rows,) if grid[1] == 1 else grid)
-        )
-        if fits:
-            recipe = Scaled(values, scale, block)
-            return Packed(values, values.shape, scheme, (recipe,), _NOISE[values.dtype])
-    return _refused(
-        values, f"{scheme} ({shape_text(scale.shape)} of them for {shape_text(values.shape)} values)"
-    )
+def _block_of(
+    scale: tuple[int, ...], shape: tuple[int, int], blocks: list[tuple[int, int]]
+) -> tuple[int, int] | None:
+    """The block that a scale belongs to: the whole weight, a row, or one that config.json names."""
+    rows, columns = shape
+    if math.prod(scale) == 1:
+        return shape
+    if scale in ((rows,), (rows, 1)):
+        return 1, columns
+    fits = (one for one in blocks if scale == (math.ceil(rows / one[0]), math.ceil(columns / one[1])))
+    return next(fits, None)
 
 
 def _blocks_of(config: Config) -> list[tuple[int, int]]:
@@ -226,6 +239,7 @@ _COMPRESSED_CONSTANTS = (
     *("weight_scale", "weight_shape", "weight_zero_point", "weight_g_idx", "weight_global_scale"),
     *("input_scale", "input_zero_point", "input_global_scale"),
 )
+_ACTIVATION_CONSTANTS = ("input_scale", "weight_zero_point", "input_zero_point")
 _ALWAYS_CONSTANTS = frozenset({"weight_format", "g_idx", "qzeros", "weight_shape"})
 _READERS: dict[str, Callable[[str, Tensors, Config], Found | None]] = {
     "weight_packed": _packed_integers,
