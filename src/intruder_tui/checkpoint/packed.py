@@ -32,6 +32,6 @@ class Packed:
     def note(self) -> str:
         """The sentence a row carries."""
         return (
-            f"dequantised from {self.scheme}; its rounding alone is about {self.noise:g} % of the norm, so a "
-            "smaller dW is mostly noise, and noise can look like an intruder"
+            f"dequantised from {self.scheme}: its rounding alone is about {self.noise:g} % of the norm; "
+            "a smaller dW is mostly noise"
         )

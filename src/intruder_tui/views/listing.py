@@ -53,9 +53,10 @@ def _table(rows: list[Row]) -> Table:
 
 
 def _account(row: Row) -> str:
+    notes = row.pair.notes if row.pair else ()
     if row.pair is None or row.kind is not RowKind.MATRIX:
-        return f"{row.kind}: {row.reason}"
-    return "; ".join((row.pair.rule, *row.pair.notes))
+        return "; ".join((f"{row.kind}: {row.reason}", *notes))
+    return "; ".join((row.pair.rule, *notes))
 
 
 def _counts(pairing: Pairing, hidden: int) -> str:
