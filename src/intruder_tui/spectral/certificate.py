@@ -14,7 +14,7 @@ from intruder_tui.spectral.topk import ceiling_of
 from intruder_tui.spectral.windows import Windows
 
 PROBES = 14
-CHECKS = (8, 12, 16, 24, 32, 40)
+CHECKS = (8, 12, 16, 24, 32)
 LARGEST_CLUSTER = 3
 PATIENCE = 4
 MARGINS = 4

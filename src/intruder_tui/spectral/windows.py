@@ -78,6 +78,7 @@ class Windows:
         self.ceiling = ceiling
         self.narrowest = max(ritz.rounding, 2e-6 * float(ritz.values[0]))
         self._ascending = ritz.values.flip(0).tolist()
+        self._reach = (ritz.residuals.flip(0) / CONVERGED).tolist()
         self._inner = _outer(ritz.last, ritz.last)
         self._width = len(ritz.first)
         self._probe_norm = float(torch.linalg.matrix_norm(start[:, targets:], 2))
@@ -225,20 +226,24 @@ class Windows:
         return bisect_left(self._ascending, low), bisect_left(self._ascending, high)
 
     def _between(self, low: float, high: float) -> list[tuple[float, float]]:
-        """[low, high] cut halfway between its Ritz values."""
-        inside = self._ascending[slice(*self._inside(low, high))]
-        cuts = [(a + b) / 2 for a, b in pairwise(inside)]
+        """[low, high] cut between its Ritz values where they are far enough apart to be told apart."""
+        first, last = self._inside(low, high)
+        cuts = [
+            (self._ascending[i] + self._ascending[i + 1]) / 2
+            for i in range(first, last - 1)
+            if self._ascending[i + 1] - self._ascending[i] > 2 * max(self._reach[i], self._reach[i + 1])
+        ]
         return list(pairwise([low, *(c for c in cuts if low < c < high), high]))
 
     def _parts(self, low: float, high: float) -> list[tuple[float, float]]:
-        """A window cut around its Ritz value, or in half."""
+        """A window cut around its Ritz values, or in half."""
         first, last = self._inside(low, high)
         cuts: list[float] = []
-        if last - first == 1:
-            centre = self._ascending[first]
-            reach = float(self.ritz.residuals[-1 - first]) / CONVERGED
-            reach = max(reach, min(centre - low, high - centre) / 4)
-            cuts = [c for c in (centre - reach, centre + reach) if low < c < high]
+        if last > first:
+            bottom, top = self._ascending[first], self._ascending[last - 1]
+            least = max(self._reach[first:last])
+            reach = max(least, min(bottom - low, high - top) / 4)
+            cuts = [c for c in (bottom - reach, top + reach) if low < c < high]
         return list(pairwise([low, *(cuts or [(low + high) / 2]), high]))
 
     def _cover(self, low: float) -> tuple[Tensor, Tensor]:
