@@ -80,7 +80,8 @@ class IntruderApp(App[None]):
     def on_mount(self) -> None:
         """Listen to the engine, and leave the terminal clean when told to end."""
         self.start_engine()
-        self._relay.attach(self._deliver)
+        # The main screen's widgets stand after the first refresh; until then events wait.
+        self.call_after_refresh(self._relay.attach, self._deliver)
         if self._options.theme not in (None, self.theme):
             known = ", ".join(sorted(self.available_themes))
             self.notify(
@@ -98,8 +99,9 @@ class IntruderApp(App[None]):
         self.post_message(EngineEvent(event))
 
     def on_engine_event(self, message: EngineEvent) -> None:
-        """Hand an event to the main screen."""
-        self.main.take(message.event)
+        """Hand an event to the main screen, unless it is being taken down."""
+        if self.main.is_running:
+            self.main.take(message.event)
 
     def _end(self, code: int) -> None:
         self._engine.close()
