@@ -48,8 +48,10 @@ async def draw(shot: Shot, sessions: list[Session], engine: InlineEngine) -> str
     options = UiOptions(colour=shot.colour, ascii=shot.ascii)
     app = IntruderApp(sessions, engine, options)
     async with app.run_test(size=(shot.columns, shot.lines)) as pilot:
-        await pilot.pause()
-        app.main.select(WORST)
+        while not sessions[0].primed:
+            await pilot.pause(0.05)
+        while app.main.selected != WORST:
+            await pilot.press("n")
         for key in shot.keys:
             await pilot.press(key)
         await pilot.pause(0.5)

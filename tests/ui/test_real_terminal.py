@@ -82,7 +82,7 @@ def test_q_ends_at_once_in_the_middle_of_a_factorisation(
     terminals.append(terminal)
     terminal.until("up_proj")
     terminal.send("\r")
-    terminal.until("factoris")
+    terminal.until("omputing")
     started = time.monotonic()
     terminal.send("q")
     assert terminal.wait() == 0
