@@ -11,7 +11,7 @@ from torch import Tensor
 from intruder_tui.spectral.lanczos import BlockLanczos, private_generator
 from intruder_tui.spectral.operators import Symmetric
 from intruder_tui.spectral.topk import ceiling_of
-from intruder_tui.spectral.windows import Windows
+from intruder_tui.spectral.windows import CLOSE, LOOSE, Windows
 
 PROBES = 14
 CHECKS = (8, 12, 16, 24, 32)
@@ -57,11 +57,7 @@ def certify(a: Symmetric, targets: Tensor, wanted: Wanted, *, seed: int = 0) -> 
             continue
         windows = Windows(ritz, lanczos.start, k, ceiling)
         _raise_lower(windows, wanted, lower, upper)
-        likely = windows.targets.abs().amax(1) < wanted.small
-        open_ = (upper >= wanted.small) & (lower < wanted.enough) & likely
-        if bool(open_.any()):
-            squares = windows.bounds(open_, wanted.small[open_].square())
-            upper[open_] = torch.minimum(upper[open_], squares.clamp(0.0, 1.0).sqrt())
+        _lower_upper(windows, wanted, lower, upper)
         if lanczos.full or not bool(((upper >= wanted.small) & (lower < wanted.enough)).any()):
             break
     return Bounds(lower, upper, lanczos.steps)
@@ -123,6 +119,18 @@ def _raise_lower(windows: Windows, wanted: Wanted, lower: Tensor, upper: Tensor)
             claims = [
                 replace(c, margin=c.margin / 4) for c, parts in zip(claims, hidden, strict=True) if parts
             ]
+
+
+def _lower_upper(windows: Windows, wanted: Wanted, lower: Tensor, upper: Tensor) -> None:
+    """Lower `upper` by windows over the whole spectrum, for targets that look like intruders."""
+    largest = windows.targets.square().amax(1)
+    limits = wanted.small.square()
+    for t in (LOOSE, CLOSE):
+        possible = largest * (1.0 + 1.1 * t) < limits
+        open_ = (upper >= wanted.small) & (lower < wanted.enough) & possible
+        if bool(open_.any()):
+            squares = windows.bounds(open_, limits[open_], t)
+            upper[open_] = torch.minimum(upper[open_], squares.clamp(0.0, 1.0).sqrt())
 
 
 def _accept(claim: _Claim, lower: Tensor, upper: Tensor) -> None:

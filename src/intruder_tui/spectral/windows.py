@@ -34,6 +34,8 @@ SLACK = 1.0 + 1e-4
 """Room for the rounding in Q's orthonormality and in the forms themselves."""
 BATCH = 1 << 22
 FIRST_WINDOWS = 64
+LOOSE, CLOSE = 0.05, 0.003
+"""The t for most targets, and for those whose best match is near the limit."""
 MOST_WINDOWS = 8192
 DEPTH = 48
 MOST_PARTS = 48
@@ -86,13 +88,14 @@ class Windows:
         limits = [0.0] + [probe_threshold(len(self.probes), n + 1) for n in range(len(self.probes))] + [0.0]
         self._limits = torch.tensor(limits, dtype=torch.float64)
 
-    def forms(self, low: Tensor, high: Tensor, some: Tensor, removed: Tensor | None = None) -> Tensor:
-        """M for the windows [low, high] ([g] each) and some vectors: [g, c, c]; t is 1 for probes.
+    def forms(
+        self, low: Tensor, high: Tensor, some: Tensor, t: float, removed: Tensor | None = None
+    ) -> Tensor:
+        """M for the windows [low, high] ([g] each) and some vectors: [g, c, c].
 
         `some` holds any c vectors of the Krylov space by their Ritz coordinates ([c, s]); `removed` ([g, s])
         says which coordinates to leave out in which window.
         """
-        t = 1.0 if removed is not None else 0.05
         columns = len(some) ** 2 + len(self.ritz.last) * (len(some) + len(self.ritz.last))
         per = max(1, BATCH // max(1, columns))
         square, mixed = _outer(some, some), _outer(self.ritz.last, some)
@@ -128,18 +131,19 @@ class Windows:
             form[failed != 0] = math.inf
         return (1.0 + t) * SLACK * form
 
-    def bounds(self, which: Tensor, limits: Tensor) -> Tensor:
+    def bounds(self, which: Tensor, limits: Tensor, t: float = LOOSE) -> Tensor:
         """Upper bounds on max over all eigenvectors z of (s_j . z)^2 for each target j of `which` ([k]).
 
         Windows are halved until target j is below limits[j] in each of them, or is found above it in one as
-        narrow as windows get; its bound is then at least the limit.
+        narrow as windows get; its bound is then at least the limit. A bound exceeds the best match by a
+        factor of at least 1 + t; a smaller t needs narrower windows.
         """
         targets = self.targets[which]
         found = torch.zeros_like(limits)
         low, high = self._cover(0.0)
         alive = torch.ones_like(limits, dtype=torch.bool)
         for _ in range(DEPTH):
-            squares = self.forms(low, high, targets).diagonal(dim1=-2, dim2=-1).clamp(max=1.0)
+            squares = self.forms(low, high, targets, t).diagonal(dim1=-2, dim2=-1).clamp(max=1.0)
             narrow = (high - low) / 2 <= self.narrowest
             above = (squares >= limits) & alive
             settled = torch.where(above & ~narrow[:, None], 0.0, squares)
@@ -189,7 +193,7 @@ class Windows:
         taken = self.probes[:, (outside > 0).any(0)]
         stray = outside.norm(dim=1) * torch.linalg.matrix_norm(taken, 2) if taken.numel() else 0.0
         left: Tensor = (
-            self.forms(low, high, self.probes * theta**power, removed).flatten(1).norm(dim=1).sqrt()
+            self.forms(low, high, self.probes * theta**power, 1.0, removed).flatten(1).norm(dim=1).sqrt()
         )
         left = left / scale[:, 0] ** power
         return (

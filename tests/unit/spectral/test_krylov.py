@@ -119,7 +119,7 @@ def test_window_forms_bound_every_eigenvector() -> None:
     lanczos = run(square(weight), start, 4)
     windows = Windows(lanczos.ritz(), lanczos.start, 3, 2.0)
     edges = torch.linspace(0, 1.2, 60, dtype=torch.float64)
-    forms = windows.forms(edges[:-1], edges[1:], windows.targets)
+    forms = windows.forms(edges[:-1], edges[1:], windows.targets, 0.05)
     for low, high, form in zip(edges[:-1], edges[1:], forms, strict=True):
         inside = (values >= low) & (values <= high)
         seen = targets @ vectors[:, inside]
