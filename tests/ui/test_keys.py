@@ -144,10 +144,11 @@ async def test_the_table_and_the_heatmap_share_the_tuned_vector() -> None:
 async def test_digits_and_v_turn_the_views() -> None:
     async with opened() as one:
         switcher = one.main.query_one(ContentSwitcher)
-        for key, page in (("2", "intruders"), ("3", "spectrum"), ("4", "update"), ("1", "heatmap")):
+        pages = ("intruders", "spectrum", "update", "sweep", "modelmap", "compare", "heatmap")
+        for key, page in zip("2345671", pages, strict=True):
             await one.press(key)
             assert switcher.current == page
-        for page in ("intruders", "spectrum", "update", "heatmap"):
+        for page in pages:
             await one.press("v")
             assert switcher.current == page
 

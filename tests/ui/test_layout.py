@@ -25,7 +25,15 @@ SIZES = [(60, 20), (80, 24), (100, 30), (120, 34), (200, 60)]
 async def test_every_view_has_its_words_at_every_size(size: tuple[int, int]) -> None:
     async with opened(size=size) as one:
         await one.press("n")
-        for key, words in (("1", "tuned"), ("2", "best |cos|"), ("3", "rank j"), ("4", "effective rank")):
+        for key, words in (
+            ("1", "tuned"),
+            ("2", "best |cos|"),
+            ("3", "rank j"),
+            ("4", "effective rank"),
+            ("5", "count over k"),
+            ("6", "self_attn.q_proj"),
+            ("7", "One tuned"),
+        ):
             await one.press(key)
             text = one.text()
             assert words in text
@@ -89,7 +97,7 @@ async def test_ascii_is_ascii_in_every_view(mode: str) -> None:
     options = replace(TRUECOLOR, ascii=True, colour=mode)
     async with opened(options=options, size=(80, 24)) as one:
         await one.press("n", "tab")
-        for key in ("1", "2", "3", "4", "question_mark", "escape", "L", "escape", "shift+tab"):
+        for key in ("1", "2", "3", "4", "5", "6", "7", "question_mark", "escape", "L", "escape", "shift+tab"):
             await one.press(key)
             assert one.text().isascii(), [c for c in one.text() if ord(c) > 127]
         await one.press("y")
@@ -154,7 +162,24 @@ async def test_a_pairing_without_rows_says_so() -> None:
     async with opened(session([], engine, {}), engine=engine) as one:
         assert one.line("#findings") == "No weight matrix is present on both sides."
         await one.press(
-            "n", "N", "a", "s", "y", "u", "1", "2", "3", "4", "tab", "j", "enter", "question_mark"
+            "n",
+            "N",
+            "a",
+            "s",
+            "y",
+            "u",
+            "1",
+            "2",
+            "3",
+            "4",
+            "5",
+            "6",
+            "7",
+            "m",
+            "tab",
+            "j",
+            "enter",
+            "question_mark",
         )
         assert "There is no matrix to save." in one.notices
 

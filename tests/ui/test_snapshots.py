@@ -40,6 +40,20 @@ def test_update(snap_compare: Any) -> None:
     assert snap_compare(app(), terminal_size=(80, 24), press=["n", "4"])
 
 
+@pytest.mark.parametrize("size", SIZES[1:3], ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("view", ["sweep", "map", "compare"])
+def test_whole(snap_compare: Any, view: str, size: tuple[int, int]) -> None:
+    engine = SilentEngine()
+    sessions = [llama_session(engine, ready=True, tuned=f"lora-r{n}") for n in (8, 16)]
+    key = {"sweep": "5", "map": "6", "compare": "7"}[view]
+    both = IntruderApp(sessions, engine, TRUECOLOR)
+    assert snap_compare(both, terminal_size=size, press=["n", key, "tab", "down"])
+
+
+def test_vector(snap_compare: Any) -> None:
+    assert snap_compare(app(), terminal_size=(80, 24), press=["n", "2", "tab", "enter"])
+
+
 def test_refused(snap_compare: Any) -> None:
     assert snap_compare(app(), terminal_size=(80, 24), press=["slash", *"2.mlp.up", "enter", "G"])
 

@@ -139,6 +139,11 @@ class Session:
         self._loaded = (key, result)
         return result
 
+    def peek(self, name: str) -> MatrixResult | None:
+        """The whole result of a row, for a glance: the one in memory stays the last that was asked for."""
+        key = self._keys.get(name)
+        return None if key is None else self._cache.load(key)
+
     @property
     def definition(self) -> Definition:
         """What verdicts have to decide. Setting it asks for the exact rows of those it leaves undecided."""

@@ -23,6 +23,11 @@ MATRIX_COLUMNS = (
     "sigma_base",
     "shift",
     "random_floor",
+    "update_share",
+    "window_share",
+    "participation",
+    "cluster_size",
+    "cluster_overlap",
     "verdict",
     "tier",
 )
@@ -52,6 +57,11 @@ def matrix_csv(name: str, result: MatrixResult, definition: Definition) -> str:
                 "sigma_base": _cell(row.sigma_match),
                 "shift": _cell(row.shift),
                 "random_floor": round(row.floor, 6),
+                "update_share": _cell(row.update_share),
+                "window_share": _cell(row.window_share),
+                "participation": _cell(row.participation),
+                "cluster_size": _cell(None if row.cluster is None else row.cluster[0]),
+                "cluster_overlap": _cell(None if row.cluster is None else row.cluster[1]),
                 "verdict": row.verdict.value,
                 "tier": result.tier.value,
             }

@@ -6,7 +6,7 @@ from textual.binding import Binding
 
 MAIN: tuple[Binding, ...] = (
     Binding("slash", "filter", "Filter the tree", key_display="/", id="filter"),
-    Binding("escape", "back", "Clear the filter, close the drawer", show=False, id="back"),
+    Binding("escape", "back", "Clear the filter, close the drawer or the vector", show=False, id="back"),
     Binding("n", "next_intruder(1)", "Next matrix with intruders", id="next-intruder"),
     Binding("N", "next_intruder(-1)", "Previous matrix with intruders", id="previous-intruder"),
     Binding("left_square_bracket", "eps(-1)", "Lower eps", key_display="[", id="eps-down"),
@@ -19,7 +19,11 @@ MAIN: tuple[Binding, ...] = (
     Binding("2", "view(1)", "Intruders", show=False, id="view.intruders"),
     Binding("3", "view(2)", "Spectrum", show=False, id="view.spectrum"),
     Binding("4", "view(3)", "Update", show=False, id="view.update"),
+    Binding("5", "view(4)", "Sweep", show=False, id="view.sweep"),
+    Binding("6", "view(5)", "Map", show=False, id="view.map"),
+    Binding("7", "view(6)", "Compare", show=False, id="view.compare"),
     Binding("v", "next_view", "Next view", id="next-view"),
+    Binding("m", "measure", "Map: another measure; Sweep: matrix or all", id="measure"),
     Binding("c", "next_tuned", "Next tuned checkpoint", id="next-tuned"),
     Binding("y", "copy", "Copy the value or row", id="copy"),
     Binding("Y", "copy_table", "Copy the intruder table", id="copy-table"),

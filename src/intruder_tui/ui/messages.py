@@ -22,3 +22,11 @@ class CursorMoved(Message):
         self.tuned = tuned
         self.base = base
         super().__init__()
+
+
+class Jumped(Message):
+    """A person chose the matrix `name` in a view of many."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__()

@@ -107,6 +107,11 @@ def comparison(sessions: Sequence[Session], definition: Definition) -> Compariso
     )
 
 
+def telling_rows(one: Comparison) -> list[ComparedRow]:
+    """The rows that the view lists: those with an intruder, a doubt or a failure somewhere."""
+    return [row for row in one.rows if any(c.certain or c.undecided or c.failed for c in row.counts)]
+
+
 def comparison_view(
     one: Comparison,
     *,
@@ -117,7 +122,7 @@ def comparison_view(
 ) -> RenderableType:
     """Totals, then the matrices with something to count; those without an intruder anywhere are summed up."""
     tone = tones(mode)
-    telling = [row for row in one.rows if any(c.certain or c.undecided or c.failed for c in row.counts)]
+    telling = telling_rows(one)
     everything = ComparedRow("all matrices", one.totals)
     shown = [everything, *telling[:most]]
     last = "difference" if len(one.labels) == 2 else "spread"

@@ -48,7 +48,19 @@ def view_entries(view: str, glyphs: Glyphs = UNICODE) -> list[Entry]:
             ("base i", "the base vector that attains best(j)"),
             (f"{sigma} base", "that vector's singular value in W0"),
             ("shift", "i - j: how far up or down the ranks the vector has moved"),
+            (
+                "in dW",
+                "share of its energy in the update's column (V: row) space; a dash where dW fills it all",
+            ),
+            ("window", "share of its energy in base vectors of nearly its own rank"),
+            ("made of", "how many base vectors it is effectively made of: 1 the same, many: foreign"),
+            ("cluster", "how many tied base vectors it lies among, and its overlap with their span"),
             ("verdict", f"intruder, matched, or undecided ({glyphs.eps} lies within the bounds)"),
+            (
+                "mixing?",
+                "an inference: low best, but most energy in its window; neighbours mixed, nothing new",
+            ),
+            ("enter", "the vector against all base vectors; escape goes back"),
         ],
         "Spectrum": [
             ("W0, W1, dW", "base, tuned, and update W1 - W0: singular values over their rank, both axes log"),

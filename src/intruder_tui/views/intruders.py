@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypedDict
 
 from rich.table import Table
 from rich.text import Text
 
 from intruder_tui.definition import Definition, Verdict
-from intruder_tui.results import MatrixResult
+from intruder_tui.results import MatrixResult, Traits
 from intruder_tui.views import numbers
 from intruder_tui.views.floors import floor_of
 from intruder_tui.views.glyphs import UNICODE, Glyphs
@@ -16,6 +19,13 @@ from intruder_tui.views.palette import ColourMode, tones
 
 MOST_ROWS = 500
 """A table of thousands of rows freezes the screen; the JSON export holds them all."""
+
+MIXING = 0.5
+"""An intruder with more than this share of its energy near its own rank is marked as perhaps mixed."""
+GAP = 2
+"""Columns between two cells, and around the table's first and last."""
+DROPPED = ("sigma base", "made of", "cluster", "shift", "window", "in dW", "base i")
+"""Columns that a narrow table does without, the least important first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +41,11 @@ class IntruderRow:
         shift: argbest(j) - j, how far down the base its best match lies; None where unknown.
         verdict: at the definition's eps.
         floor: best(j) of a random direction.
+        update_share: share of its energy in dW's column (row) space; None where unknown or without meaning.
+        window_share: share of its energy within the base vectors of nearly its own rank; None where unknown.
+        participation: how many base vectors it is effectively made of; None where unknown.
+        cluster: (how many tied base vectors, its overlap with their span); None where no cluster does better
+            than the best single vector.
     """
 
     j: int
@@ -42,6 +57,22 @@ class IntruderRow:
     shift: int | None
     verdict: Verdict
     floor: float
+    update_share: float | None = None
+    window_share: float | None = None
+    participation: float | None = None
+    cluster: tuple[int, float] | None = None
+
+    @property
+    def mixing(self) -> bool:
+        """Whether it may be neighbours mixed among themselves rather than a new direction: an inference."""
+        return (
+            self.verdict is Verdict.INTRUDER and self.window_share is not None and self.window_share > MIXING
+        )
+
+    @property
+    def words(self) -> str:
+        """The verdict, and the doubt where there is one."""
+        return f"{self.verdict.value}, mixing?" if self.mixing else self.verdict.value
 
 
 def intruder_rows(result: MatrixResult, definition: Definition, most: int = MOST_ROWS) -> list[IntruderRow]:
@@ -63,9 +94,30 @@ def intruder_rows(result: MatrixResult, definition: Definition, most: int = MOST
                 shift=None if match is None else match - j,
                 verdict=verdict,
                 floor=floor,
+                **_made_of(similarity.traits, j),
             )
         )
     return rows
+
+
+class _MadeOf(TypedDict, total=False):
+    update_share: float | None
+    window_share: float | None
+    participation: float | None
+    cluster: tuple[int, float] | None
+
+
+def _made_of(traits: Traits | None, j: int) -> _MadeOf:
+    """What lies behind vector j's match; nothing where only bounds are known."""
+    if traits is None:
+        return {}
+    share, size = float(traits.update_share[j]), int(traits.cluster_size[j])
+    return {
+        "update_share": None if math.isnan(share) else share,
+        "window_share": float(traits.window_share[j]),
+        "participation": float(traits.participation[j]),
+        "cluster": (size, float(traits.cluster_overlap[j])) if size > 1 else None,
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,43 +128,69 @@ class Cells:
     rows: tuple[tuple[str, ...], ...]
 
 
-def cells(rows: list[IntruderRow], eps: float, glyphs: Glyphs = UNICODE, *, compact: bool = False) -> Cells:
-    """Format the rows; a `compact` table has shorter heads, and no column for the base's singular values."""
+def cells(
+    rows: list[IntruderRow], eps: float, glyphs: Glyphs = UNICODE, *, width: int | None = None
+) -> Cells:
+    """Format the rows; with a `width` the least important columns are left out until the rest fits.
+
+    Columns that nothing is known for are left out in any case: what a vector is made of comes with its exact
+    value, a cluster only where one does better than a single vector.
+    """
     shared = numbers.exponent([row.sigma for row in rows] + [row.sigma_match or 0.0 for row in rows])
-    factor = numbers.power(shared, glyphs)
-    heads = (
-        ("", "j", f"{glyphs.sigma}{factor}", "best |cos|", "base i", "shift", "verdict")
-        if compact
-        else (
-            "",
-            "j",
-            f"{glyphs.sigma} tuned{factor}",
-            "best |cos|",
-            "base i",
-            f"{glyphs.sigma} base{factor}",
-            "shift",
-            "verdict",
-        )
-    )
+    factor, dash = numbers.power(shared, glyphs), glyphs.dash
     sigmas = numbers.column([row.sigma for row in rows], shared)
-    known = [row.sigma_match for row in rows if row.sigma_match is not None]
-    matched = iter(numbers.column(known, shared))
-    out = []
-    for row, sigma in zip(rows, sigmas, strict=True):
-        base = glyphs.dash if row.sigma_match is None else next(matched)
-        out.append(
-            (
-                mark(row.verdict, glyphs),
-                str(row.j),
-                sigma,
-                numbers.cosine(row.lower, row.upper, eps=eps, glyphs=glyphs),
-                glyphs.dash if row.match is None else str(row.match),
-                *(() if compact else (base,)),
-                glyphs.dash if row.shift is None else f"{row.shift:+d}" if row.shift else "0",
-                row.verdict.value,
-            )
-        )
-    return Cells(heads, tuple(out))
+    matched = iter(numbers.column([row.sigma_match for row in rows if row.sigma_match is not None], shared))
+
+    def share(value: float | None) -> str:
+        return dash if value is None else numbers.percent(value)
+
+    columns = {
+        "mark": ("", [mark(row.verdict, glyphs) for row in rows]),
+        "j": ("j", [str(row.j) for row in rows]),
+        "sigma": (f"{glyphs.sigma} tuned{factor}", sigmas),
+        "best": (
+            "best |cos|",
+            [numbers.cosine(row.lower, row.upper, eps=eps, glyphs=glyphs) for row in rows],
+        ),
+        "base i": ("base i", [dash if row.match is None else str(row.match) for row in rows]),
+        "sigma base": (
+            f"{glyphs.sigma} base{factor}",
+            [dash if row.sigma_match is None else next(matched) for row in rows],
+        ),
+        "shift": (
+            "shift",
+            [dash if row.shift is None else f"{row.shift:+d}" if row.shift else "0" for row in rows],
+        ),
+    }
+    if any(row.window_share is not None for row in rows):
+        columns |= {
+            "in dW": ("in dW", [share(row.update_share) for row in rows]),
+            "window": ("window", [share(row.window_share) for row in rows]),
+            "made of": (
+                "made of",
+                [dash if row.participation is None else f"{row.participation:.0f}" for row in rows],
+            ),
+        }
+    if any(row.cluster is not None for row in rows):
+        columns["cluster"] = ("cluster", [_cluster(row, glyphs) for row in rows])
+    columns["verdict"] = ("verdict", [row.words for row in rows])
+    for name in DROPPED:
+        if width is None or _width(columns) <= width:
+            break
+        columns.pop(name, None)
+        if name == "sigma base":  # without it the other singular value needs no further name
+            columns["sigma"] = (f"{glyphs.sigma}{factor}", sigmas)
+    heads = tuple(head for head, _ in columns.values())
+    return Cells(heads, tuple(zip(*(texts for _, texts in columns.values()), strict=True)))
+
+
+def _cluster(row: IntruderRow, glyphs: Glyphs) -> str:
+    """ "3: 0.98": the overlap with the span of three tied base vectors."""
+    return glyphs.dash if row.cluster is None else f"{row.cluster[0]}: {row.cluster[1]:.2f}"
+
+
+def _width(columns: Mapping[str, tuple[str, list[str]]]) -> int:
+    return sum(max(map(len, [head, *texts])) + GAP for head, texts in columns.values())
 
 
 def mark(verdict: Verdict, glyphs: Glyphs) -> str:

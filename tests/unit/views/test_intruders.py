@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from rich.console import Console
-from tests.support.results import base_weight, bounded, plant, planted
+from tests.support.results import analyse, base_weight, bounded, plant, planted
 
 from intruder_tui.definition import Definition, Side, Verdict
-from intruder_tui.views.glyphs import ASCII
+from intruder_tui.results import MatrixResult, Traits
+from intruder_tui.views.glyphs import ASCII, UNICODE
 from intruder_tui.views.intruders import cells, intruder_rows, intruder_table, plain_table
 from intruder_tui.views.palette import ColourMode
 
@@ -74,17 +77,80 @@ def test_the_table_as_plain_text() -> None:
     assert "\n".join(lines) + "\n" == GOLDEN
 
 
-def test_a_compact_table_leaves_one_column_out() -> None:
-    rows = intruder_rows(planted(), Definition(k=3))
-    wide, narrow = cells(rows, 0.5), cells(rows, 0.5, compact=True)
-    assert len(narrow.heads) == len(wide.heads) - 1
-    assert all(len(line) == len(narrow.heads) for line in narrow.rows)
+def traced(strengths: tuple[float, ...], *, window: int = 5) -> MatrixResult:
+    """A planted pair with what lies behind each match of its left vectors, by float64 SVDs."""
+    base = base_weight(160, 128)
+    tuned = plant(base, list(strengths))
+    result = analyse(base, tuned, limit=20)
+    u0, u1 = (np.linalg.svd(weight, full_matrices=False)[0] for weight in (base, tuned))
+    change = np.linalg.svd(tuned - base, full_matrices=False)[0][:, : len(strengths)]
+    cosines = (u0.T @ u1[:, :20]) ** 2
+    near = np.abs(np.subtract.outer(np.arange(128), np.arange(20))) <= window
+    traits = Traits(
+        participation=(1 / (cosines**2).sum(0)).astype(np.float32),
+        window_share=(cosines * near).sum(0).astype(np.float32),
+        update_share=((change.T @ u1[:, :20]) ** 2).sum(0).astype(np.float32),
+        cluster_overlap=result.left.lower,
+        cluster_size=np.ones(20, np.int32),
+        tied=np.ones(20, np.int32),
+        window=window,
+    )
+    return replace(result, left=replace(result.left, traits=traits))
+
+
+def test_what_a_vector_is_made_of_stands_in_its_row() -> None:
+    result = traced((1.2,))
+    rows = intruder_rows(result, Definition(k=8))
+    (found,) = [row for row in rows if row.verdict is Verdict.INTRUDER]
+    assert found.update_share is not None
+    assert found.update_share > 0.9
+    assert found.words == "intruder"
+    assert found.participation is not None
+    assert found.participation > 4
+    matched = rows[1]
+    assert matched.participation == pytest.approx(1, abs=0.1)
+    text = cells(rows, 0.5)
+    assert text.heads[-4:] == ("in dW", "window", "made of", "verdict")
+    assert text.rows[1][-2] == "1"
+
+
+def test_a_low_best_with_a_high_window_share_is_perhaps_mixing() -> None:
+    result = traced((1.2,), window=128)
+    rows = intruder_rows(result, Definition(k=8))
+    assert [row.words for row in rows if row.verdict is Verdict.INTRUDER] == ["intruder, mixing?"]
+    assert not any(row.mixing for row in rows if row.verdict is Verdict.MATCHED)
+
+
+def test_a_share_without_meaning_is_a_dash_and_a_cluster_shows_its_overlap() -> None:
+    result = traced((1.2,))
+    traits = result.left.traits
+    assert traits is not None
+    odd = replace(
+        traits,
+        update_share=np.full(20, np.nan, np.float32),
+        cluster_size=np.array([1, 3, *[1] * 18], np.int32),
+        cluster_overlap=np.array([0.2, 0.98, *[1.0] * 18], np.float32),
+    )
+    text = cells(intruder_rows(replace(result, left=replace(result.left, traits=odd)), Definition(k=3)), 0.5)
+    by_head = dict(zip(text.heads, zip(*text.rows, strict=True), strict=True))
+    assert set(by_head["in dW"]) == {UNICODE.dash}
+    assert by_head["cluster"] == (UNICODE.dash, "3: 0.98", UNICODE.dash)
+
+
+@pytest.mark.parametrize("width", range(30, 110, 7))
+def test_a_narrow_table_leaves_the_least_important_columns_out(width: int) -> None:
+    rows = intruder_rows(traced((1.2, 0.4)), Definition(k=8))
+    wide, narrow = cells(rows, 0.5), cells(rows, 0.5, width=width)
+    heads = {head.replace(" tuned", "") for head in wide.heads} | set(wide.heads)
+    assert set(narrow.heads) <= heads
+    assert {"j", "best |cos|", "verdict"} <= set(narrow.heads)
+    needed = sum(max(map(len, column)) + 2 for column in zip(narrow.heads, *narrow.rows, strict=True))
+    assert needed <= max(width, 42)
+    assert cells(rows, 0.5, width=needed) == narrow
 
 
 def test_small_singular_values_share_an_exponent() -> None:
     base = base_weight(32, 32) * 1e-4
-    from tests.support.results import analyse
-
     text = cells(intruder_rows(analyse(base, plant(base, [0.5])), Definition(k=3)), 0.5)
     assert text.heads[2] == "σ tuned×10⁻³"
     assert text.heads[5] == "σ base×10⁻³"

@@ -19,8 +19,10 @@ from intruder_tui.engine.session import PENDING, Session, State
 from intruder_tui.ui import clipboard, keys, subject, telling
 from intruder_tui.ui.badges import Badges
 from intruder_tui.ui.look import Look
+from intruder_tui.ui.messages import Jumped
 from intruder_tui.ui.options import UiOptions
 from intruder_tui.ui.pace import Pace
+from intruder_tui.ui.scope import Scope
 from intruder_tui.ui.widgets.footer import FooterLine
 from intruder_tui.ui.widgets.header import HeaderLine
 from intruder_tui.ui.widgets.line import Line
@@ -128,6 +130,8 @@ class MainScreen(Screen[None]):
                 self._settle(self.session.default_names)
             return
         found = session.prime(CHUNK)
+        if found:
+            self._pane.changed()
         if session is self.session and found:
             self._settle(found)
         self.call_later(self._prime)
@@ -143,7 +147,8 @@ class MainScreen(Screen[None]):
         if name is None:
             return
         before = self.session.state(name)
-        self._pane.tell(subject.subject(self.session, name, self._definition), self._log)
+        one = subject.subject(self.session, name, self._definition)
+        self._pane.tell(one, Scope(self._sessions, self._at, self._definition, name), self._log)
         if self.session.state(name) is not before:
             self._side.layer_tree.changed([name])
 
@@ -162,6 +167,8 @@ class MainScreen(Screen[None]):
             self._pace.finished(event.seconds)
         for session in self._sessions:
             changed = session.apply(event)
+            if changed:
+                self._pane.changed()
             if session is self.session:
                 self._refine(changed)
                 self._settle(changed)
@@ -247,6 +254,12 @@ class MainScreen(Screen[None]):
         if self.has_class("-drawer"):
             self.action_drawer()
 
+    @on(Jumped)
+    def _matrix_chosen(self, event: Jumped) -> None:
+        self._stop_resting()
+        self._select(event.name)
+        self._request(event.name)
+
     def _request(self, name: str) -> None:
         self.session.request(name)
         self._settle([name])
@@ -307,6 +320,11 @@ class MainScreen(Screen[None]):
         views = list(View)
         self._pane.turn(views[(views.index(self.view) + 1) % len(views)])
 
+    def action_measure(self) -> None:
+        """Switch what the map or the sweep shows."""
+        if not self._pane.measure():
+            self.notify("m switches the measure of the map (6) and the part of the sweep (5).", markup=False)
+
     def action_next_tuned(self) -> None:
         """Show the next tuned checkpoint; the matrix stays the same where it has it."""
         name = self.selected
@@ -343,5 +361,7 @@ class MainScreen(Screen[None]):
         """Show all rows again; with no filter, close the drawer."""
         if self._side.clear():
             self._side.layer_tree.focus()
+        elif self._pane.close_vector():
+            return
         elif self.has_class("-drawer"):
             self.action_drawer()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from time import monotonic
+
 from rich.segment import Segment
 from rich.text import Text
 from textual import events
@@ -13,12 +15,17 @@ from textual.widgets import ContentSwitcher, Static
 from intruder_tui.ui import subject as words
 from intruder_tui.ui.look import Look
 from intruder_tui.ui.messages import CursorMoved
+from intruder_tui.ui.scope import Scope
 from intruder_tui.ui.subject import Subject
+from intruder_tui.ui.widgets.compare import CompareView
 from intruder_tui.ui.widgets.heatmap import HeatmapMap
 from intruder_tui.ui.widgets.line import Line
+from intruder_tui.ui.widgets.model_map import MapView
 from intruder_tui.ui.widgets.pictures import SpectrumView, UpdateView
+from intruder_tui.ui.widgets.sweep import SweepPane
 from intruder_tui.ui.widgets.table import IntruderTable
 from intruder_tui.ui.widgets.tabs import View, ViewTabs
+from intruder_tui.ui.widgets.vector import VectorView, held
 from intruder_tui.views.heatmap import legend
 from intruder_tui.views.painter import GUTTER
 
@@ -27,8 +34,19 @@ PAGES = {
     View.INTRUDERS: "intruders",
     View.SPECTRUM: "spectrum",
     View.UPDATE: "update",
+    View.SWEEP: "sweep",
+    View.MAP: "modelmap",
+    View.COMPARE: "compare",
 }
-TARGETS = {**PAGES, View.HEATMAP: "map"}
+VECTOR = "vector"
+"""The page that a row of the table opens."""
+TARGETS = {**{page: page for page in (*PAGES.values(), VECTOR)}, "heatmap": "map", "modelmap": "modelgrid"}
+WHOLE = frozenset({View.SWEEP, View.MAP, View.COMPARE})
+"""Views of whole checkpoints: every answer changes them, and they stand whatever the matrix's state."""
+LEAST_WAIT = 0.5
+"""Seconds between two repaints of a whole checkpoint's view while answers come in."""
+SHARE = 8
+"""They wait at least this many times as long as the last repaint took."""
 
 
 class MatrixPane(Vertical):
@@ -38,8 +56,12 @@ class MatrixPane(Vertical):
         super().__init__(id="pane")
         self._look = look
         self._subject: Subject | None = None
+        self._scope: Scope | None = None
         self._view = View.HEATMAP
+        self._vector = False
         self._log = ""
+        self._stale = False
+        self._cost = 0.0
 
     def compose(self) -> ComposeResult:
         """Tabs, title, views, finding."""
@@ -53,6 +75,10 @@ class MatrixPane(Vertical):
             yield IntruderTable(self._look)
             yield SpectrumView(self._look)
             yield UpdateView(self._look)
+            yield SweepPane(self._look)
+            yield MapView(self._look)
+            yield CompareView(self._look)
+            yield VectorView(self._look)
             yield Static(id="notice", markup=False)
         yield Line(id="finding", ellipsis=self._look.glyphs.ellipsis)
 
@@ -64,26 +90,94 @@ class MatrixPane(Vertical):
     @property
     def target(self) -> Widget:
         """The widget of the view in front that takes keys."""
-        return self.query_one(f"#{TARGETS[self._view]}")
+        return self.query_one(f"#{TARGETS[self._page]}")
 
-    def tell(self, one: Subject, log: str) -> None:
+    @property
+    def subject(self) -> Subject | None:
+        """What is shown."""
+        return self._subject
+
+    @property
+    def scope(self) -> Scope | None:
+        """What lies around it."""
+        return self._scope
+
+    @property
+    def vector(self) -> int | None:
+        """The tuned vector whose plot is in front; None while none is."""
+        return self.query_one(VectorView).tuned if self._page == VECTOR else None
+
+    @property
+    def _page(self) -> str:
+        if self._vector and self._view is View.INTRUDERS and self._subject and held(self._subject):
+            return VECTOR
+        return PAGES[self._view]
+
+    def tell(self, one: Subject, scope: Scope, log: str) -> None:
         """Show another subject, or the same one changed."""
-        self._subject, self._log = one, log
+        anew = scope.differs(self._scope)
+        self._subject, self._scope, self._log = one, scope, log
         self.query_one("#title", Line).show(words.title(one, self._look))
         self.query_one("#finding", Line).show(words.finding(one, self._look))
-        if one.viewable:
+        if self._view in WHOLE and not anew:
+            self.changed()
+        elif one.viewable or self._view in WHOLE:
             self._tell_view(one)
-        else:
+        if not one.viewable:
             self.query_one("#notice", Static).update(words.notice(one, self._look, log))
         self._switch()
 
+    def changed(self) -> None:
+        """Answers came: a view of whole checkpoints follows a little later, however many come."""
+        if self._view in WHOLE and not self._stale:
+            self._stale = True
+            self.set_timer(max(LEAST_WAIT, SHARE * self._cost), self._catch_up)
+
+    def _catch_up(self) -> None:
+        self._stale = False
+        if self._view in WHOLE and self._subject is not None:
+            self._tell_view(self._subject)
+
     def turn(self, view: View) -> None:
         """Bring another view to the front; keys follow where they were in a view before."""
+        self._view, self._vector = view, False
+        self.query_one(ViewTabs).tell(view)
+        self._show_page()
+
+    def measure(self) -> bool:
+        """Show the map's next measure, or the sweep's other part; False in other views."""
+        match self._view:
+            case View.MAP:
+                self.query_one(MapView).turn()
+            case View.SWEEP:
+                self.query_one(SweepPane).turn()
+            case _:
+                return False
+        return True
+
+    def close_vector(self) -> bool:
+        """Go back from a vector's plot to the table; False when none is in front."""
+        opened = self._page == VECTOR
+        self._vector = False
+        if opened:
+            self._show_page()
+        return opened
+
+    def on_intruder_table_opened(self, event: IntruderTable.Opened) -> None:
+        """Show one tuned vector against all base vectors."""
+        event.stop()
+        self._vector = True
+        self._show_page()
+
+    def on_vector_view_closed(self, event: VectorView.Closed) -> None:
+        """Back to the table."""
+        event.stop()
+        self.close_vector()
+
+    def _show_page(self) -> None:
         focused = self.screen.focused
         had_focus = focused is not None and focused in self.walk_children()
-        self._view = view
-        self.query_one(ViewTabs).tell(view)
-        if self._subject is not None and self._subject.viewable:
+        if self._subject is not None and (self._subject.viewable or self._view in WHOLE):
             self._tell_view(self._subject)
         self._switch()
         if had_focus and self.target.can_focus:
@@ -93,6 +187,16 @@ class MatrixPane(Vertical):
         """What `y` copies: the table's row, or the words under the view."""
         if self._subject is None:
             return ""
+        match self._view:
+            case View.SWEEP:
+                return self.query_one(SweepPane).plain()
+            case View.MAP:
+                return self.query_one("#spot", Line).text
+            case View.COMPARE:
+                compare = self.query_one(CompareView)
+                return compare.row or compare.plain()
+        if self._page == VECTOR:
+            return self.query_one(VectorView).plain()
         if self._view is View.INTRUDERS and self._subject.viewable:
             return self.query_one(IntruderTable).plain_row
         if self._view is View.HEATMAP and self._subject.viewable:
@@ -132,12 +236,30 @@ class MatrixPane(Vertical):
                 self._tell_cursor()
             case View.INTRUDERS:
                 table = self.query_one(IntruderTable)
+                cursor = self.query_one(HeatmapMap).cursor[1]
                 table.tell(one)
-                table.point(self.query_one(HeatmapMap).cursor[1])
+                table.point(cursor)
+                if self._page == VECTOR:
+                    self.query_one(VectorView).tell(one, cursor)
             case View.SPECTRUM:
                 self.query_one(SpectrumView).tell(one)
             case View.UPDATE:
                 self.query_one(UpdateView).tell(one)
+            case _:
+                self._tell_whole()
+
+    def _tell_whole(self) -> None:
+        if self._scope is None:
+            return
+        started = monotonic()
+        match self._view:
+            case View.SWEEP:
+                self.query_one(SweepPane).tell(self._scope)
+            case View.MAP:
+                self.query_one(MapView).tell(self._scope)
+            case View.COMPARE:
+                self.query_one(CompareView).tell(self._scope)
+        self._cost = monotonic() - started
 
     def _tell_legend(self, one: Subject) -> None:
         if one.result is None:
@@ -153,8 +275,8 @@ class MatrixPane(Vertical):
             self.query_one("#readout", Line).show(words.read_out(self._subject, cursor, self._look))
 
     def _switch(self) -> None:
-        viewable = self._subject is None or self._subject.viewable
-        self.query_one(ContentSwitcher).current = PAGES[self._view] if viewable else "notice"
+        shown = self._subject is None or self._subject.viewable or self._view in WHOLE
+        self.query_one(ContentSwitcher).current = self._page if shown else "notice"
 
 
 def _text(segments: list[Segment]) -> Text:

@@ -7,6 +7,7 @@ from typing import ClassVar
 from rich.text import Text
 from textual import events
 from textual.binding import Binding, BindingType
+from textual.message import Message
 from textual.widgets import DataTable
 
 from intruder_tui.definition import Verdict
@@ -15,8 +16,6 @@ from intruder_tui.ui.messages import CursorMoved
 from intruder_tui.ui.subject import Subject
 from intruder_tui.views.intruders import Cells, IntruderRow, cells, intruder_rows, plain_table
 
-WIDE = 74
-"""Columns that the whole table needs."""
 PLACES = 100
 """Most rows that wait, empty, for their values."""
 
@@ -32,7 +31,15 @@ class IntruderTable(DataTable[Text]):
         Binding("right,l", "scroll_right", "Scroll right", show=False, id="table.right"),
         Binding("g,home", "scroll_top", "First row", show=False, id="table.first"),
         Binding("G,end", "scroll_bottom", "Last row", show=False, id="table.last"),
+        Binding("enter", "select_cursor", "One vector against the base's", show=False, id="table.enter"),
     ]
+
+    class Opened(Message):
+        """Enter was pressed on tuned vector `tuned`."""
+
+        def __init__(self, tuned: int) -> None:
+            self.tuned = tuned
+            super().__init__()
 
     def __init__(self, look: Look) -> None:
         super().__init__(id="intruders", cursor_type="row", cursor_foreground_priority="renderable")
@@ -40,7 +47,6 @@ class IntruderTable(DataTable[Text]):
         look.dress(self)
         self._cells = Cells((), ())
         self._subject: Subject | None = None
-        self._compact = False
 
     def tell(self, one: Subject) -> None:
         """Show a subject's rows, or as many empty places."""
@@ -48,9 +54,9 @@ class IntruderTable(DataTable[Text]):
         rows: list[IntruderRow] = []
         if one.result is not None and one.viewable:
             rows = intruder_rows(one.result, one.definition)
-            self._cells = cells(rows, one.definition.eps, self._look.glyphs, compact=self._compact)
+            self._cells = cells(rows, one.definition.eps, self._look.glyphs, width=self._room)
         else:
-            empty = cells([], one.definition.eps, self._look.glyphs, compact=self._compact)
+            empty = cells([], one.definition.eps, self._look.glyphs, width=self._room)
             idle = self._look.glyphs.idle
             waiting = tuple(
                 ("", str(j), *(idle for _ in empty.heads[2:])) for j in range(min(one.places, PLACES))
@@ -62,6 +68,10 @@ class IntruderTable(DataTable[Text]):
         """Put the cursor on a tuned vector."""
         if self.cursor_row != tuned and tuned < self.row_count:
             self.move_cursor(row=tuned, animate=False)
+
+    @property
+    def _room(self) -> int | None:
+        return self.scrollable_content_region.width or None
 
     @property
     def plain_row(self) -> str:
@@ -103,14 +113,18 @@ class IntruderTable(DataTable[Text]):
 
     def on_resize(self, event: events.Resize) -> None:
         """A narrow table has fewer columns."""
-        compact = event.size.width < WIDE
-        if compact is not self._compact:
-            self._compact = compact
-            if self._subject is not None:
-                self.tell(self._subject)
+        if self._subject is not None:
+            self.tell(self._subject)
 
     def on_data_table_row_highlighted(self, event: DataTable.RowHighlighted) -> None:
         """Tell which tuned vector is in front."""
         event.stop()
         if self.has_focus:
             self.post_message(CursorMoved(event.cursor_row))
+
+    def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
+        """Enter opens a row that has values."""
+        event.stop()
+        if self._subject is not None and self._subject.result is not None:
+            self.post_message(CursorMoved(event.cursor_row))
+            self.post_message(self.Opened(event.cursor_row))

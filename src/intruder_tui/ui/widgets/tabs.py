@@ -12,12 +12,15 @@ from intruder_tui.ui.widgets.line import Line
 
 
 class View(StrEnum):
-    """The views of a matrix, in the order of their tabs."""
+    """The views, in the order of their tabs; the last three need no analysed matrix."""
 
     HEATMAP = "Heatmap"
     INTRUDERS = "Intruders"
     SPECTRUM = "Spectrum"
     UPDATE = "Update"
+    SWEEP = "Sweep"
+    MAP = "Map"
+    COMPARE = "Compare"
 
 
 def tabs_text(view: View, look: Look, width: int) -> Text:

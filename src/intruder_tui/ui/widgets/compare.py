@@ -1,0 +1,130 @@
+"""Several tuned checkpoints beside each other, and, where they are steps of one run, the series."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+from textual.binding import Binding, BindingType
+
+from intruder_tui.checkpoint.names import printable
+from intruder_tui.ui.look import Look
+from intruder_tui.ui.messages import Jumped
+from intruder_tui.ui.outline import short_name
+from intruder_tui.ui.scope import Scope, training_steps
+from intruder_tui.ui.widgets.picture import Picture
+from intruder_tui.views.compare import MOST_ROWS, Comparison, comparison, comparison_view, telling_rows
+from intruder_tui.views.series import SeriesView, Step, matrix_series, model_series
+
+HEADS = 2
+"""Lines over the first matrix: the heads, and the sums over all matrices."""
+SERIES = 24
+"""Lines a series may take."""
+ALONE = (
+    "One tuned checkpoint is open. To compare several of one base, name them all: "
+    "intruder-tui BASE TUNED TUNED2. A training directory opens every checkpoint-N in it."
+)
+
+
+class CompareView(Picture):
+    """Counts per matrix; the cursor stands on a matrix."""
+
+    HELP_NAME = "compare"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("down,j", "move(1)", "Next matrix", show=False, id="compare.down"),
+        Binding("up,k", "move(-1)", "Previous matrix", show=False, id="compare.up"),
+        Binding("g,home", "corner(0)", "First matrix", show=False, id="compare.first"),
+        Binding("G,end", "corner(-1)", "Last matrix", show=False, id="compare.last"),
+        Binding("enter", "jump", "Go to the matrix", show=False, id="compare.enter"),
+    ]
+
+    def __init__(self, look: Look) -> None:
+        super().__init__(look, id="compare")
+        self._scope: Scope | None = None
+        self._steps: list[int | None] | None = None
+        self._comparison: Comparison | None = None
+        self._names: list[str] = []
+        self._series: tuple[list[Step], list[Step]] = ([], [])
+        self._cursor = 0
+
+    @property
+    def cursor(self) -> str | None:
+        """The matrix under the cursor."""
+        return self._names[self._cursor] if self._names else None
+
+    @property
+    def row(self) -> str:
+        """The line under the cursor."""
+        at = self._cursor + HEADS
+        return self._lines[at].text.strip() if self._names and at < len(self._lines) else ""
+
+    def tell(self, scope: Scope) -> None:
+        """Show the counts there are now; the cursor stays on its matrix, wherever that moves."""
+        before, kept, self._scope = self._scope, self.cursor, scope
+        if len(scope.sessions) < 2:
+            self.repaint()
+            return
+        if self._steps is None:
+            self._steps = training_steps(scope.sessions)
+        self._comparison = comparison(scope.sessions, scope.definition)
+        self._names = [row.name for row in telling_rows(self._comparison)[:MOST_ROWS]]
+        wanted = scope.name if before is None or before.name != scope.name else kept
+        if wanted not in self._names:
+            wanted = kept
+        self._cursor = self._names.index(wanted) if wanted in self._names else 0
+        if all(step is not None for step in self._steps):
+            labels = scope.labels()
+            name = scope.name or ""
+            self._series = (
+                matrix_series(scope.sessions, self._steps, labels, name, scope.definition),
+                model_series(scope.sessions, self._steps, labels, scope.definition),
+            )
+        self.repaint()
+        if self._names and before is not None and before.name != scope.name:
+            self.reveal(self._cursor + HEADS)
+
+    def drawn(self, width: int, lines: int) -> RenderableType:
+        """The table, then the series of the selected matrix and of all of them."""
+        scope, look = self._scope, self._look
+        if scope is None:
+            return self.waiting()
+        if self._comparison is None:
+            return Text(ALONE)
+        parts = [comparison_view(self._comparison, width=width, mode=look.mode, glyphs=look.glyphs)]
+        names = (printable(short_name(scope.name)) if scope.name else "", "all matrices")
+        for name, steps in zip(names, self._series, strict=True):
+            if steps:
+                size = max(SERIES, len(steps) + 16)
+                view = SeriesView(steps, scope.definition, look.mode, look.glyphs, lines=size)
+                parts += [Text(), Text(f"{name} over the training steps", look.tones.active), view]
+        return Group(*parts)
+
+    def marked(self) -> range:
+        """The cursor shows on the table's row."""
+        if not self._names or len(self._scope.sessions if self._scope else ()) < 2:
+            return range(0)
+        return range(self._cursor + HEADS, self._cursor + HEADS + 1)
+
+    def action_move(self, step: int) -> None:
+        """Move by a matrix; beyond the last one the view scrolls on to what stands below."""
+        if 0 <= self._cursor + step < len(self._names):
+            self._cursor += step
+            self.repaint()
+            self.reveal(self._cursor + HEADS if self._cursor else 0)
+        elif step > 0:
+            self.scroll_relative(y=1, animate=False)
+        elif self.scroll_offset.y:
+            self.scroll_relative(y=-1, animate=False)
+
+    def action_corner(self, which: int) -> None:
+        """Go to the first or the last matrix."""
+        if self._names:
+            self._cursor = range(len(self._names))[which]
+            self.repaint()
+            self.reveal(self._cursor + HEADS if self._cursor else 0)
+
+    def action_jump(self) -> None:
+        """Make the matrix the selected one."""
+        if self.cursor is not None:
+            self.post_message(Jumped(self.cursor))

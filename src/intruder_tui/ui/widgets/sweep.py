@@ -1,0 +1,102 @@
+"""The sweeps: the count over eps and over k, of the selected matrix and of whole checkpoints."""
+
+from __future__ import annotations
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from intruder_tui.checkpoint.names import printable
+from intruder_tui.engine.session import Session
+from intruder_tui.ui.look import Look
+from intruder_tui.ui.outline import short_name
+from intruder_tui.ui.scope import Scope
+from intruder_tui.ui.widgets.picture import Picture
+from intruder_tui.views import numbers
+from intruder_tui.views.sweep import Examined, Sweep, SweepView, by_eps, by_k, session_members
+
+BOTH = 36
+"""Lines from which the matrix and the checkpoints stand one above the other."""
+
+
+class SweepPane(Picture):
+    """A curve per open checkpoint: of the selected matrix, or of all matrices."""
+
+    HELP_NAME = "sweep"
+
+    def __init__(self, look: Look) -> None:
+        super().__init__(look, id="sweep")
+        self._scope: Scope | None = None
+        self._whole = False
+        self._matrix: list[list[Sweep]] = [[], []]
+        self._model: list[list[Sweep]] = [[], []]
+
+    @property
+    def whole(self) -> bool:
+        """Whether whole checkpoints are in front."""
+        return self._whole
+
+    def tell(self, scope: Scope) -> None:
+        """Show the counts there are now."""
+        self._scope = scope
+        self._matrix, self._model = sweeps(scope, whole=False), sweeps(scope, whole=True)
+        self.repaint()
+
+    def turn(self) -> None:
+        """Switch between the selected matrix and whole checkpoints."""
+        self._whole = not self._whole
+        self.repaint()
+
+    def figures(self) -> list[Sweep]:
+        """The curves in front, over eps."""
+        return (self._model if self._whole else self._matrix)[0]
+
+    def drawn(self, width: int, lines: int) -> RenderableType:
+        """One pair of plots, or both pairs where there is room."""
+        if self._scope is None:
+            return self.waiting()
+        if lines >= BOTH:
+            upper = lines // 2
+            return Group(self._part(False, upper - 1), Text(), self._part(True, lines - upper))
+        return self._part(self._whole, lines)
+
+    def _part(self, whole: bool, lines: int) -> RenderableType:
+        assert self._scope is not None
+        over_eps, over_k = self._model if whole else self._matrix
+        tones = self._look.tones
+        name = "" if self._scope.name is None else printable(short_name(self._scope.name))
+        head = Text("all matrices" if whole else name, tones.active, no_wrap=True, overflow="ellipsis")
+        if whole:
+            known = max((sweep.matrices for sweep in over_eps), default=0)
+            head.append(f"   {numbers.plural(known, 'matrix', 'matrices')} analysed and changed", tones.muted)
+        return Group(
+            head,
+            SweepView(
+                over_eps,
+                over_k,
+                self._scope.definition,
+                self._look.mode,
+                self._look.glyphs,
+                lines=lines - 1,
+            ),
+        )
+
+
+def sweeps(scope: Scope, *, whole: bool) -> list[list[Sweep]]:
+    """[over eps, over k], each with a curve per checkpoint that has something to count."""
+    over_eps, over_k = [], []
+    for session, label in zip(scope.sessions, scope.labels(), strict=True):
+        members = session_members(session) if whole else _matrix_members(session, scope.name)
+        if members:
+            over_eps.append(by_eps(label, members, scope.definition))
+            over_k.append(by_k(label, members, scope.definition))
+    return [over_eps, over_k]
+
+
+def _matrix_members(session: Session, name: str | None) -> list[Examined]:
+    try:
+        summary = None if name is None else session.summary(name)
+    except KeyError:  # this checkpoint lacks the matrix
+        return []
+    if name is None or summary is None or summary.unchanged:
+        return []
+    return [Examined(summary, min(session.row(name).shape))]
