@@ -69,7 +69,6 @@ def test_markup_in_text_stays_text() -> None:
 
 
 def test_a_png_has_the_size_of_its_svg() -> None:
-    pytest.importorskip("resvg_py")
     svg = '<svg xmlns="http://www.w3.org/2000/svg" width="72pt" height="36pt" viewBox="0 0 72 36"></svg>'
     data = png(svg, zoom=2)
     assert data.startswith(SIGNATURE)
