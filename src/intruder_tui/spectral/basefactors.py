@@ -65,7 +65,7 @@ class BaseFactors:
         out = torch.empty(len(rows), self.rank, dtype=rows.dtype, device=rows.device)
         for start in range(0, self.rank, 1024):
             stop = min(start + 1024, self.rank)
-            torch.mm(rows, self.columns(start, stop, rows.dtype), out=out[:, start:stop])
+            torch.mm(rows, self.columns(start, stop, rows.dtype).to(rows.device), out=out[:, start:stop])
         return out
 
 
