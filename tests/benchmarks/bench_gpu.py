@@ -1,8 +1,8 @@
 """Everything about one GPU in one call: `python tests/benchmarks/bench_gpu.py [--json FILE]`.
 
-Sections, the most wanted first, each skipped once the budget is spent: a simulated scan of a 7B pair, the tiers
-with their agreement with float64, base factors for all shapes, transfer and read rates, eigh and SVD drivers by
-size. `--device cpu --tiny` runs all of it at toy sizes, as a smoke test.
+Sections, the most wanted first, each skipped once the budget is spent: a simulated scan of a 7B pair, the
+tiers with their agreement with float64, base factors for all shapes, transfer and read rates, eigh and SVD
+drivers by size. `--device cpu --tiny` runs all of it at toy sizes, as a smoke test.
 """
 
 from __future__ import annotations
