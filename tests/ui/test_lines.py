@@ -9,7 +9,7 @@ from rich.cells import cell_len
 
 from intruder_tui.definition import Definition
 from intruder_tui.engine.protocol import Event, Ready
-from intruder_tui.engine.session import Totals
+from intruder_tui.engine.tally import Totals
 from intruder_tui.ui.keys import HINTS, MAIN, ORDER
 from intruder_tui.ui.look import Look, look
 from intruder_tui.ui.options import UiOptions

@@ -6,7 +6,6 @@ commands both sit on it. Several sessions may share an engine; each ignores the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from intruder_tui.cache import Cache
@@ -14,6 +13,7 @@ from intruder_tui.checkpoint.pairs import Pairing, Row, RowKind
 from intruder_tui.definition import Definition
 from intruder_tui.engine.jobs import Depth, Job
 from intruder_tui.engine.protocol import Broken, Dropped, Engine, Event, Failed, Finished, Ready, Stage
+from intruder_tui.engine.tally import Tallies, Tally, Totals
 from intruder_tui.results import MatrixResult, Summary, Tier
 
 
@@ -31,27 +31,6 @@ class State(StrEnum):
 
 PENDING = frozenset({State.QUEUED, State.COMPUTING})
 _AT_REST = frozenset({State.IDLE, State.SKIPPED})
-
-
-@dataclass(frozen=True, slots=True)
-class Totals:
-    """Sums over the matrices analysed by default.
-
-    Attributes:
-        intruders: certain intruders in all analysed matrices.
-        carriers: how many matrices hold at least one.
-        undecided: vectors whose interval straddles eps.
-        answered: matrices with an answer (done or unchanged).
-        failed, pending, matrices: matrices without one, asked for, and in all.
-    """
-
-    intruders: int
-    carriers: int
-    undecided: int
-    answered: int
-    failed: int
-    pending: int
-    matrices: int
 
 
 class Session:
@@ -78,6 +57,7 @@ class Session:
         self._definition = definition if definition is not None else Definition()
         self._depth = depth
         self._refining: set[str] = set()
+        self._tallies = Tallies()
         self._rows = {row.name: row for row in pairing.rows}
         self._default = [pair.name for pair in pairing.pairs]
         self._states: dict[str, State] = {}
@@ -167,8 +147,8 @@ class Session:
         """Certain intruders of a row; None while there is no answer."""
         if self._states[name] is State.UNCHANGED:
             return 0
-        summary = self._summaries.get(name)
-        return None if summary is None else len(summary.intruders(definition))
+        tally = self._tally(name, definition)
+        return None if tally is None else tally.intruders
 
     def totals(self, definition: Definition) -> Totals:
         """Sums over the matrices analysed by default."""
@@ -183,19 +163,20 @@ class Session:
             answered += 1
             intruders += count
             carriers += count > 0
-            summary = self._summaries.get(name)
-            undecided += len(summary.undecided(definition)) if summary else 0
+            tally = self._tally(name, definition)
+            undecided += tally.undecided if tally else 0
         return Totals(intruders, carriers, undecided, answered, failed, pending, len(self._default))
 
     def strongest(self, definition: Definition) -> tuple[str, int] | None:
         """The intruder with the smallest upper bound of best(j): its row and rank j."""
         found: tuple[float, str, int] | None = None
-        for name, summary in self._summaries.items():
-            similarity = summary.side(definition.side)
-            for j in summary.intruders(definition):
-                bound = float(similarity.upper[j])
-                if found is None or bound < found[0]:
-                    found = (bound, name, j)
+        for name in self._summaries:
+            tally = self._tally(name, definition)
+            if tally is None or tally.strongest is None:
+                continue
+            bound, j = tally.strongest
+            if found is None or bound < found[0]:
+                found = (bound, name, j)
         return None if found is None else found[1:]
 
     # What is asked for ---------------------------------------------------------------------------
@@ -301,6 +282,10 @@ class Session:
 
     # Inner workings ------------------------------------------------------------------------------
 
+    def _tally(self, name: str, definition: Definition) -> Tally | None:
+        summary = self._summaries.get(name)
+        return None if summary is None else self._tallies.of(name, summary, definition)
+
     def _computable(self, name: str) -> bool:
         pair = self._rows[name].pair
         return pair is not None and not pair.untouched
@@ -344,6 +329,7 @@ class Session:
         self._stages.pop(name, None)
         self._keys[name] = key
         self._summaries[name] = summary
+        self._tallies.forget(name)
         self._states[name] = State.UNCHANGED if summary.unchanged else State.DONE
         return True
 
@@ -356,6 +342,7 @@ class Session:
 
     def _forget(self, name: str) -> None:
         self._settle(name)
+        self._tallies.forget(name)
         self._keys.pop(name, None)
         self._summaries.pop(name, None)
         self._states[name] = _state_at_rest(self._rows[name])

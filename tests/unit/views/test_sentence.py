@@ -8,7 +8,7 @@ import pytest
 from tests.support.results import bounded, clean, planted, unchanged
 
 from intruder_tui.definition import Definition, Side
-from intruder_tui.engine.session import Totals
+from intruder_tui.engine.tally import Totals
 from intruder_tui.views.glyphs import ASCII
 from intruder_tui.views.sentence import Strongest, inferences, matrix_sentence, remarks, session_sentence
 
