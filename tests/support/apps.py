@@ -74,6 +74,12 @@ class Opened:
         await self.pilot.pause(seconds)
         await self.pilot.pause()
 
+    async def saved(self) -> None:
+        """Wait for what is being written."""
+        await self.settle()
+        await self.app.workers.wait_for_complete()
+        await self.pilot.pause()
+
     def text(self) -> str:
         """The screen as text, a line a row."""
         strips = self.app.screen._compositor.render_strips()

@@ -310,12 +310,13 @@ async def test_s_saves_picture_and_data(tmp_path: Path) -> None:
     options = replace(TRUECOLOR, output=tmp_path / "shots")
     async with opened(options=options) as one:
         await one.press("n", "s")
-        await one.settle()
+        await one.saved()
         await one.press("s")
-        await one.settle()
+        await one.saved()
         names = sorted(path.name for path in (tmp_path / "shots").iterdir())
         base = "tuned-lora-r16_model.layers.1.self_attn.q_proj.weight_heatmap"
-        assert names == [f"{base}.json", f"{base}.svg", f"{base}_2.json", f"{base}_2.svg"]
+        endings = [".csv", ".html", ".json", ".png", ".svg", ".txt", "_figure.svg"]
+        assert names == sorted(f"{base}{more}{ending}" for more in ("", "_2") for ending in endings)
         svg = (tmp_path / "shots" / f"{base}.svg").read_text()
         assert svg.startswith("<svg")
         assert "@font-face" not in svg
@@ -329,7 +330,7 @@ async def test_s_into_a_place_that_can_not_be_written_says_why(tmp_path: Path) -
     (tmp_path / "file").write_text("")
     async with opened(options=replace(TRUECOLOR, output=tmp_path / "file")) as one:
         await one.press("s")
-        await one.settle()
+        await one.saved()
         assert "Not saved" in one.notices
         assert "File exists" in one.notices
 

@@ -16,8 +16,22 @@ from intruder_tui.engine.session import PENDING
 
 KEYS = [
     *("j", "k", "h", "l", "up", "down", "left", "right", "g", "G", "enter", "tab", "shift+tab", "n", "N"),
-    *("left_square_bracket", "right_square_bracket", "minus", "plus", "u", "1", "2", "3", "4", "v", "a", "c"),
-    *("b", "y", "Y", "z", "slash", "escape", "question_mark", "L", "space", "pagedown", "ctrl+home"),
+    *("left_square_bracket", "right_square_bracket", "minus", "plus", "u", *"1234567vac"),
+    *(
+        "b",
+        "m",
+        "colon",
+        "y",
+        "Y",
+        "z",
+        "slash",
+        "escape",
+        "question_mark",
+        "L",
+        "space",
+        "pagedown",
+        "ctrl+home",
+    ),
 ]
 
 

@@ -42,14 +42,14 @@ def words(picture: SweepPane | CompareView | VectorView) -> str:
 async def test_the_sweep_counts_what_the_definition_counts() -> None:
     async with opened() as one:
         await one.press("n", "5")
-        (sweep,) = one.main.query_one(SweepPane).figures()
+        (sweep,), _ = one.main.query_one(SweepPane).curves()
         found = llama_results()[STRONG].summary()
         for eps in (0.2, 0.4, 0.5):
             count = len(found.intruders(Definition(eps=eps)))
             assert sweep.value(eps) == (count, count)
         assert "layers.1 q_proj" in one.text()
         await one.press("m")
-        (whole,) = one.main.query_one(SweepPane).figures()
+        (whole,), _ = one.main.query_one(SweepPane).curves()
         total = one.session.totals(one.main.definition).intruders
         assert whole.value(0.5) == (total, total)
         assert "all matrices" in one.text()
@@ -60,7 +60,7 @@ async def test_the_sweep_follows_k_and_has_a_curve_per_checkpoint() -> None:
     sessions = [llama_session(engine, ready=True, tuned=tuned) for tuned in ("lora-r8", "lora-r16")]
     async with opened(*sessions, engine=engine, size=(120, 60)) as one:
         await one.press("n", "5", *["minus"] * 9)
-        sweeps = one.main.query_one(SweepPane).figures()
+        sweeps, _ = one.main.query_one(SweepPane).curves()
         assert [sweep.label for sweep in sweeps] == ["lora-r8", "lora-r16"]
         assert {int(sweep.certain.max()) for sweep in sweeps} == {1}
         assert "at k 1" in one.text()
@@ -71,7 +71,7 @@ async def test_a_matrix_without_an_answer_has_no_curve() -> None:
     engine = SilentEngine()
     async with opened(llama_session(engine), engine=engine) as one:
         await one.press("5")
-        assert one.main.query_one(SweepPane).figures() == []
+        assert one.main.query_one(SweepPane).curves() == ([], [])
         assert "nothing analysed to sweep over" in one.text()
 
 

@@ -35,6 +35,8 @@ def write_snapshot(
 ) -> list[Path]:
     """Write `name.EXTENSION` for every picture, and `name.json`; a number is added where the name is taken.
 
+    An extension that begins with an underscore ("_figure.svg") follows the name without a dot.
+
     Raises:
         OSError: the directory can't be made or written.
     """
@@ -44,21 +46,25 @@ def write_snapshot(
     label = _reserve(directory, name, list(contents))
     paths = []
     for extension, content in contents.items():
-        path = directory / f"{label}.{extension}"
+        path = _path(directory, label, extension)
         _write(path, content if isinstance(content, bytes) else content.encode())
         paths.append(path)
     return paths
+
+
+def _path(directory: Path, label: str, extension: str) -> Path:
+    return directory / (f"{label}{extension}" if extension.startswith("_") else f"{label}.{extension}")
 
 
 def _reserve(directory: Path, name: str, extensions: list[str]) -> str:
     """A stem none of whose files exist; its first file is made, so that nobody else takes it."""
     for number in count(1):
         label = name if number == 1 else f"{name}_{number}"
-        if any((directory / f"{label}.{extension}").exists() for extension in extensions):
+        if any(_path(directory, label, extension).exists() for extension in extensions):
             continue
         try:
             os.close(
-                os.open(directory / f"{label}.{extensions[0]}", os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
+                os.open(_path(directory, label, extensions[0]), os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
             )
         except FileExistsError:
             continue

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
+from collections.abc import Callable
 from contextlib import suppress
-from typing import ClassVar
+from functools import partial
+from typing import Any, ClassVar
 
+from rich.console import RenderableType
 from textual.app import App
 from textual.binding import Binding, BindingType
+from textual.command import CommandPalette, Provider
 
 from intruder_tui.engine.protocol import Engine, Event
 from intruder_tui.engine.session import Session
-from intruder_tui.export.matrix import matrix_document
-from intruder_tui.export.snapshot import offline_svg, stem, write_snapshot
+from intruder_tui.export.snapshot import write_snapshot
 from intruder_tui.ui import theme
 from intruder_tui.ui.look import look
 from intruder_tui.ui.messages import EngineEvent
 from intruder_tui.ui.options import UiOptions
+from intruder_tui.ui.palette import Actions, Matrices
 from intruder_tui.ui.relay import Relay
+from intruder_tui.ui.saving import Shown, contents, screen_picture
 from intruder_tui.ui.screens.help import HelpScreen
 from intruder_tui.ui.screens.log import LogScreen
 from intruder_tui.ui.screens.main import MainScreen
@@ -29,12 +35,16 @@ class IntruderApp(App[None]):
 
     TITLE = "intruder-tui"
     CSS_PATH = "intruder.tcss"
-    ENABLE_COMMAND_PALETTE = False
+    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {Actions, Matrices}
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("q", "quit", "Quit", id="quit"),
         Binding("question_mark", "help", "Help", key_display="?", id="help"),
         Binding("L", "log", "Where the log is", id="log"),
-        Binding("s", "snapshot", "Save the screen and its data", id="snapshot"),
+        Binding("s", "snapshot", "Save the view, its data and a figure", id="snapshot"),
+        Binding("S", "snapshot(True)", "Save the whole screen and the data", id="snapshot-screen"),
+        Binding(
+            "colon,ctrl+p", "command_palette", "Find an action or a matrix", key_display=":", id="commands"
+        ),
     ]
 
     def __init__(self, sessions: list[Session], engine: Engine, options: UiOptions) -> None:
@@ -82,6 +92,7 @@ class IntruderApp(App[None]):
         self.start_engine()
         # The main screen's widgets stand after the first refresh; until then events wait.
         self.call_after_refresh(self._relay.attach, self._deliver)
+        self.call_after_refresh(gc.enable)
         if self._options.theme not in (None, self.theme):
             known = ", ".join(sorted(self.available_themes))
             self.notify(
@@ -120,28 +131,47 @@ class IntruderApp(App[None]):
         """Show where the log is, and its end."""
         self.push_screen(LogScreen(self._look, self._engine.log_path, self._sessions))
 
-    def action_snapshot(self) -> None:
-        """Write the screen as SVG and the selected matrix's data as JSON."""
+    def action_command_palette(self) -> None:
+        """Ask for an action or a matrix; only the main screen has them."""
+        if self.screen is self.main:
+            self.push_screen(
+                CommandPalette(placeholder="an action, or part of a matrix's name", id="--command-palette")
+            )
+
+    def action_snapshot(self, whole: bool = False) -> None:
+        """Save the view in front, or the whole screen, with the data behind it."""
         if self.main.selected is None:
             self.notify("There is no matrix to save.", markup=False)
             return
         self.clear_notifications()  # they would lie over the picture
-        self.call_after_refresh(self._save)
+        self.call_after_refresh(self._save, whole)
 
-    def _save(self) -> None:
-        main, directory = self.main, self._options.output
-        name = main.selected
-        assert name is not None
-        pictures = {"svg": offline_svg(self.export_screenshot(title=""))}
-        document = matrix_document(main.session, name, main.definition)
-        label = stem(main.session.pairing.tuned.label, name, main.view.value)
+    def _save(self, whole: bool) -> None:
+        """Gather what is shown; drawing and writing it must not hold up the keys."""
+        shown = self.main.shown()
+        if shown is None:
+            return
+        # Textual has no public way to the lines of a screen.
+        strips = self.main._compositor.render_strips() if whole else []
+        screen = screen_picture(strips) if whole else None
+        label = f"{shown.label}_screen" if whole else shown.label
+        work = partial(self._write, shown, screen, self.main.size.width, label, shown.document())
+        self.run_worker(work, thread=True, exit_on_error=False)
+
+    def _write(
+        self, shown: Shown, screen: RenderableType | None, width: int, label: str, data: dict[str, Any]
+    ) -> None:
+        """Write the files; on a thread of its own."""
+        directory = self._options.output
         try:
-            picture, _ = write_snapshot(directory, label, pictures, document)
+            paths = write_snapshot(directory, label, contents(shown, screen, width, data), data)
         except OSError as error:
             reason = f"{directory}: {error.strerror or error}"
             self.notify(reason, title="Not saved", severity="error", markup=False)
             return
-        self.notify(f"{picture}\nand its data beside it as .json", title="Saved", markup=False, timeout=6)
+        stem = paths[0].name.removesuffix(".svg")
+        others = ", ".join(path.name.removeprefix(stem).lstrip(".") for path in paths[1:])
+        self.notify(f"{paths[0]}\nand beside it {others}", title="Saved", markup=False, timeout=6)
 
 
 def run(sessions: list[Session], engine: Engine, options: UiOptions) -> int:

@@ -38,6 +38,7 @@ HINTS: tuple[tuple[tuple[str, ...], str], ...] = (
     (("eps-down", "eps-up"), "{eps}"),
     (("k-down", "k-up"), "k"),
     (("filter",), "filter"),
+    (("commands",), "find"),
     (("side",), "side"),
     (("next-view",), "view"),
     (("snapshot",), "snapshot"),
@@ -49,6 +50,7 @@ HINTS: tuple[tuple[tuple[str, ...], str], ...] = (
 ORDER = (
     "next-intruder",
     "filter",
+    "commands",
     "scan",
     "eps-down",
     "k-down",

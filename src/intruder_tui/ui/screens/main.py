@@ -22,6 +22,7 @@ from intruder_tui.ui.look import Look
 from intruder_tui.ui.messages import Jumped
 from intruder_tui.ui.options import UiOptions
 from intruder_tui.ui.pace import Pace
+from intruder_tui.ui.saving import Shown
 from intruder_tui.ui.scope import Scope
 from intruder_tui.ui.widgets.footer import FooterLine
 from intruder_tui.ui.widgets.header import HeaderLine
@@ -96,6 +97,10 @@ class MainScreen(Screen[None]):
     def view(self) -> View:
         """The view in front."""
         return self._pane.view
+
+    def shown(self) -> Shown | None:
+        """What the pane shows, for a snapshot; None where a pairing has no rows."""
+        return self._pane.shown()
 
     @property
     def _side(self) -> SidePane:
@@ -263,6 +268,12 @@ class MainScreen(Screen[None]):
     def _request(self, name: str) -> None:
         self.session.request(name)
         self._settle([name])
+
+    def go_to(self, name: str) -> None:
+        """Make a row the selected one, and ask for it as if the cursor had come to rest on it."""
+        self._select(name)
+        self._stop_resting()
+        self._resting = self.set_timer(REST, self._rested)
 
     def action_next_intruder(self, step: int) -> None:
         """Go to the next matrix that holds intruders, round the end."""

@@ -15,6 +15,7 @@ from textual.widgets import ContentSwitcher, Static
 from intruder_tui.ui import subject as words
 from intruder_tui.ui.look import Look
 from intruder_tui.ui.messages import CursorMoved
+from intruder_tui.ui.saving import Shown
 from intruder_tui.ui.scope import Scope
 from intruder_tui.ui.subject import Subject
 from intruder_tui.ui.widgets.compare import CompareView
@@ -112,6 +113,25 @@ class MatrixPane(Vertical):
         if self._vector and self._view is View.INTRUDERS and self._subject and held(self._subject):
             return VECTOR
         return PAGES[self._view]
+
+    def shown(self) -> Shown | None:
+        """Everything a snapshot needs, as it is now."""
+        one, scope = self._subject, self._scope
+        if one is None or scope is None:
+            return None
+        sweep, view_map = self.query_one(SweepPane), self.query_one(MapView)
+        if self._view is View.SWEEP:
+            sweep.tell(scope)
+        return Shown(
+            one,
+            scope,
+            self._view,
+            self.vector,
+            view_map.current(scope),
+            sweep.curves(),
+            sweep.whole,
+            self._look,
+        )
 
     def tell(self, one: Subject, scope: Scope, log: str) -> None:
         """Show another subject, or the same one changed."""

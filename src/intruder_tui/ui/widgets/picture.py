@@ -112,4 +112,4 @@ class Picture(ScrollView, can_focus=True):
 
 def _under(line: list[Segment], cursor: Style) -> list[Segment]:
     """A line with the cursor on it."""
-    return [Segment(text, (style or Style()) + cursor) for text, style, _ in line]
+    return [Segment(text, (style or Style()) + cursor + Style(reverse=True)) for text, style, _ in line]

@@ -46,9 +46,10 @@ class SweepPane(Picture):
         self._whole = not self._whole
         self.repaint()
 
-    def figures(self) -> list[Sweep]:
-        """The curves in front, over eps."""
-        return (self._model if self._whole else self._matrix)[0]
+    def curves(self) -> tuple[list[Sweep], list[Sweep]]:
+        """The curves in front, over eps and over k."""
+        over_eps, over_k = self._model if self._whole else self._matrix
+        return over_eps, over_k
 
     def drawn(self, width: int, lines: int) -> RenderableType:
         """One pair of plots, or both pairs where there is room."""

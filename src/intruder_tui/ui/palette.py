@@ -1,0 +1,102 @@
+"""The command palette: every action there is a key for, and every matrix by its name."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
+from typing import TYPE_CHECKING, cast
+
+from rich.text import Text
+from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.keys import format_key
+
+from intruder_tui.checkpoint.names import printable
+
+if TYPE_CHECKING:
+    from intruder_tui.ui.screens.main import MainScreen
+
+MOST = 60
+"""Matrices that are offered at once."""
+CHUNK = 1000
+"""Names looked at between two chances for a key to be heard."""
+OWN = frozenset({"commands", "back"})
+"""Keys that are of no use in the palette itself."""
+
+
+class Actions(Provider):
+    """What keys do where the palette was opened, with the keys as they are bound now."""
+
+    async def discover(self) -> Hits:
+        """All of them."""
+        for words, run in self._actions():
+            yield DiscoveryHit(Text(words), run, text=words)
+
+    async def search(self, query: str) -> Hits:
+        """Those whose description matches."""
+        matcher = self.matcher(query)
+        for words, run in self._actions():
+            score = matcher.match(words)
+            if score > 0:
+                # Above every matrix: a description that matches was meant.
+                yield Hit(1 + score, Text(words), run, text=words)
+
+    def _actions(self) -> Iterator[tuple[str, Callable[[], object]]]:
+        seen = set()
+        for active in self.screen.active_bindings.values():
+            binding = active.binding
+            if not binding.id or not binding.description or binding.id in OWN or binding.id in seen:
+                continue
+            seen.add(binding.id)
+            key = binding.key_display or format_key(binding.key)
+            run = partial(self.app.run_action, binding.action, active.node)
+            yield f"{binding.description} ({key})", run
+        yield "Change the colour theme", self.app.search_themes
+
+
+class Matrices(Provider):
+    """Rows of the session in front, by words or by letters of their names."""
+
+    async def startup(self) -> None:
+        """Read the names once per opening."""
+        self._names = [row.name for row in self._main.session.pairing.rows]
+
+    @property
+    def _main(self) -> MainScreen:
+        return cast("MainScreen", self.screen)
+
+    async def search(self, query: str) -> Hits:
+        """The best matches: names with every word, then names with all letters in order."""
+        place = 0
+        async for name in matching(self._names, query):
+            place += 1
+            words = f"Go to {printable(name, 200)}"
+            yield Hit(1 / (1 + place), Text(words), partial(self._main.go_to, name), text=words)
+
+
+async def matching(names: list[str], query: str, most: int = MOST) -> AsyncIterator[str]:
+    """Up to `most` names that match, the closest first.
+
+    Words are looked for anywhere in a name, in any order and case; where too few names hold them all, the
+    letters must come in order, and names that have them close together go first.
+    """
+    words = query.lower().split()
+    if not words:
+        return
+    letters = re.compile(".*?".join(re.escape(letter) for letter in "".join(words)), re.IGNORECASE)
+    whole: list[str] = []
+    spread: list[tuple[int, str]] = []
+    for at, name in enumerate(names):
+        if at % CHUNK == CHUNK - 1:
+            await asyncio.sleep(0)
+        lowered = name.lower()
+        if all(word in lowered for word in words):
+            whole.append(name)
+            if len(whole) == most:
+                break
+        elif len(whole) + len(spread) < 10 * most and (found := letters.search(name)):
+            spread.append((found.end() - found.start(), name))
+    spread.sort(key=lambda one: one[0])
+    for name in [*whole, *(name for _, name in spread)][:most]:
+        yield name
