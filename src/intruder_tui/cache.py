@@ -10,10 +10,11 @@ out of each other's way.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -42,7 +43,7 @@ ENVIRONMENT = "INTRUDER_TUI_CACHE"
 T = TypeVar("T")
 
 _SUFFIX = ".safetensors"
-_UNREADABLE = (OSError, SafetensorError, RecordError, KeyError, TypeError, ValueError)
+_DAMAGED = (SafetensorError, RecordError, KeyError, TypeError, ValueError)
 
 
 def default_root() -> Path:
@@ -119,11 +120,11 @@ class Cache:
 
     def find(self, job: Job) -> str | None:
         """The key of a job's result if it is here; an exact result answers a verdict. No weight is read."""
-        for asked in dict.fromkeys((job.exactly, job)):
-            key = self.key(asked)
-            if key is not None and self._result_path(key).is_file():
-                return key
-        return None
+        return self._first((job.exactly, job))
+
+    def find_bounds(self, job: Job) -> str | None:
+        """The key of the pair's last certificate, whatever it had to decide; None if there is none."""
+        return self._first((job.loosely,))
 
     def load(self, key: str) -> MatrixResult | None:
         """The result under a key; None when it is missing or damaged."""
@@ -147,7 +148,12 @@ class Cache:
             raise KeyError(f"{job.name}: content hashes unknown")
         inputs = _inputs(job, lambda tensor: self.content(tensor) or "")
         arrays, metadata = to_record(result, inputs)
-        self._shelf.write(self._result_path(key), save(arrays, metadata))
+        content = save(arrays, metadata)
+        self._shelf.write(self._result_path(key), content)
+        if result.tier is Tier.CERTIFICATE:
+            loose = self.key(job.loosely)
+            assert loose is not None, job.name
+            self._shelf.write(self._result_path(loose), content)
         return key
 
     # Base factors
@@ -205,6 +211,13 @@ class Cache:
 
     # Inner workings
 
+    def _first(self, jobs: Iterable[Job]) -> str | None:
+        for job in jobs:
+            key = self.key(job)
+            if key is not None and self._result_path(key).is_file():
+                return key
+        return None
+
     def _result_path(self, key: str) -> Path:
         return self._shelf.path("results", key, _SUFFIX)
 
@@ -214,15 +227,21 @@ class Cache:
             # Without a mapping: on a network disk an entry that another process evicts would be a SIGBUS.
             with safe_open(path, "np", backend="pread") as file:
                 result = read(file.metadata() or {}, file.get_tensor)
-        except _UNREADABLE:
+        except OSError:
+            return None
+        except _DAMAGED:
+            with contextlib.suppress(OSError):
+                path.unlink()  # so that it is computed again, not found again
             return None
         self._shelf.touch(path)
         return result
 
 
 def _stamp_digest(tensor: StoredTensor) -> str:
-    # The path is left out: a moved or hard-linked file keeps its device, inode and times.
-    return _digest([asdict(tensor.stamp), tensor.name, tensor.dtype, tensor.shape, tensor.start])
+    # The path stands for the device, whose number changes with every mount of a network disk.
+    stamp = asdict(tensor.stamp)
+    del stamp["device"]
+    return _digest([tensor.path, stamp, tensor.name, tensor.dtype, tensor.shape, tensor.start])
 
 
 def _inputs(job: Job, content: Callable[[StoredTensor], str]) -> dict[str, Any]:

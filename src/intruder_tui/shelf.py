@@ -18,7 +18,7 @@ class Shelf:
     """Files in `root/KIND/ab/cdef...` for each kind, named by a hexadecimal digest; one budget for all kinds.
 
     The least recently used files (`touch`) go first once more than `budget` bytes lie on the disk. That is
-    looked at every `sweep_each` writes, since a look walks the whole shelf.
+    looked at every `sweep_each` writes or tenth of the budget, since a look walks the whole shelf.
     """
 
     def __init__(self, root: Path, kinds: Sequence[str], budget: int, sweep_each: int = 1) -> None:
@@ -27,6 +27,7 @@ class Shelf:
         self._kinds = tuple(kinds)
         self._sweep_each = sweep_each
         self._writes = 0
+        self._written = 0
 
     def path(self, kind: str, digest: str, suffix: str = "") -> Path:
         """Where an entry lies, or would."""
@@ -52,7 +53,9 @@ class Shelf:
                 Path(name).unlink()
             raise
         self._writes += 1
-        if self._writes % self._sweep_each == 0:
+        self._written += len(content)
+        if self._writes >= self._sweep_each or self._written > self.budget // 10:
+            self._writes = self._written = 0
             self.evict()
 
     @staticmethod

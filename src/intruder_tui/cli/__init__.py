@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -14,6 +15,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = list(sys.argv[1:] if arguments is None else arguments)
     if given and given[0] not in COMMANDS and given[0] not in _OWN_OPTIONS:
         given.insert(0, "open")
+    # This process only draws and keeps books; numpy's threads would spin beside the worker's.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from intruder_tui.cli.app import app
 
     app(given, prog_name="intruder-tui")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import queue
+import re
 import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
@@ -27,6 +28,8 @@ def engine_for(cache: Cache, device: str) -> Iterator[ProcessEngine]:
     """A worker process for the length of a command."""
     from intruder_tui.engine.process import ProcessEngine
 
+    if not re.fullmatch(r"auto|cpu|cuda(:\d{1,3})?", device):
+        fail(f"--device is {device!r}; it is auto, cpu, cuda or cuda:N")
     try:
         engine = ProcessEngine(cache, device)
     except OSError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -123,6 +124,8 @@ def run_interface(
     select: str = "first",
 ) -> None:
     """Start the worker, then the app over it: torch loads behind the first paint."""
+    # Nothing is garbage while modules load; the app collects again once its first frame is out.
+    gc.disable()
     from intruder_tui.cli.headless import engine_for
     from intruder_tui.engine.session import Session
 

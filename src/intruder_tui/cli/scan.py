@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -25,6 +22,7 @@ from intruder_tui.cli.options import (
     fail,
 )
 from intruder_tui.cli.sources import Download, LoraAlpha, Map, ResidualBase, Series, pairings_of
+from intruder_tui.cli.writing import check_target, write_target
 
 if TYPE_CHECKING:
     from intruder_tui.cache import Cache
@@ -66,6 +64,8 @@ def scan(
     definition = definition_of(k, eps, side)
     if json_to == "-" and csv_to == "-":
         fail("--json - and --csv - both want stdout; give one of them a file")
+    for target in (json_to, csv_to):
+        check_target(target)
     pairings = pairings_of(
         base,
         tuned,
@@ -94,7 +94,7 @@ def run_scan(
     from intruder_tui.checkpoint.pairs import RowKind
     from intruder_tui.cli.headless import INTERRUPTED, answer_all, engine_for
     from intruder_tui.engine.jobs import Depth
-    from intruder_tui.engine.session import Session, State
+    from intruder_tui.engine.session import Session
     from intruder_tui.export.scan import scan_csv, scan_document
 
     with engine_for(cache, device) as engine:
@@ -110,11 +110,13 @@ def run_scan(
                 err=True,
             )
             return INTERRUPTED
+    if broken := next((session.broken for session in sessions if session.broken), ""):
+        fail(broken)
     document = scan_document(sessions, definition)
     if json_to is not None:
-        _write(json_to, json.dumps(document, indent=1, allow_nan=False) + "\n")
+        write_target(json_to, json.dumps(document, indent=1, allow_nan=False) + "\n")
     if csv_to is not None:
-        _write(csv_to, scan_csv(document))
+        write_target(csv_to, scan_csv(document))
     if "-" not in (json_to, csv_to):
         from rich.console import Console
 
@@ -124,23 +126,5 @@ def run_scan(
         for session in sessions:
             console.print(scan_report(session, definition))
     rows = [(session, row) for session in sessions for row in session.pairing.rows]
-    failed = any(
-        row.kind is RowKind.REFUSED or session.state(row.name) is State.FAILED for session, row in rows
-    )
+    failed = any(row.kind is RowKind.REFUSED or session.failed(row.name) for session, row in rows)
     return SOME_FAILED if failed else 0
-
-
-def _write(target: str, text: str) -> None:
-    """To stdout, or to a file that is complete or not there at all."""
-    if target == "-":
-        typer.echo(text, nl=False)
-        return
-    path = Path(target)
-    try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except OSError as error:
-        fail(f"{target} can't be written: {error.strerror}")

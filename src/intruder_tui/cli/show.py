@@ -66,7 +66,10 @@ def show(
     with engine_for(cache, device) as engine:
         session = Session(pairing, engine, cache, definition, Depth.EXACT)
         answer(session, engine, name)
-    if session.state(name) is State.FAILED:
+        result = session.result(name)
+    if session.broken:
+        fail(session.broken)
+    if session.state(name) is State.FAILED or (result is None and session.state(name) is not State.UNCHANGED):
         typer.echo(f"intruder-tui: {printable(name)}: {session.reason(name)}", err=True)
         raise typer.Exit(SOME_FAILED)
     if as_json:

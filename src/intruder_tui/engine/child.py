@@ -18,6 +18,9 @@ from intruder_tui.engine.protocol import Broken
 def main(connection: Connection, device: str, cache: Cache, log_path: str) -> None:
     """Serve jobs from `connection` until it closes; everything printed goes to the log."""
     _redirect(Path(log_path))
+    # Threads that spin while they wait would halve the speed of a machine that others compute on, too.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    os.environ.setdefault("GOMP_SPINCOUNT", "0")
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C belongs to the parent, which then closes the pipe
     threading.Thread(target=_die_with_parent, daemon=True).start()
     try:
@@ -26,6 +29,7 @@ def main(connection: Connection, device: str, cache: Cache, log_path: str) -> No
         traceback.print_exc()
         connection.send(Broken(f"torch can't be loaded: {error}"))
         return
+    cache.evict()  # a budget made smaller since, or entries of many short runs
     try:
         serve(connection, device, cache)
     except (BrokenPipeError, ConnectionResetError):

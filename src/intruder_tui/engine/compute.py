@@ -36,7 +36,7 @@ def run_job(job: Job, cache: Cache, device: torch.device, on_stage: Callable[[st
         RuntimeError, MemoryError: memory or the device gave out.
     """
     known = cache.find(job)
-    if known is not None:
+    if known is not None and cache.load(known) is not None:
         return known
     on_stage("reading")
     base, base_hashes = assemble(job.pair.base, device)
@@ -45,7 +45,7 @@ def run_job(job: Job, cache: Cache, device: torch.device, on_stage: Callable[[st
     for tensor, content in {**base_hashes, **tuned_hashes}.items():
         cache.remember(tensor, content)
     known = cache.find(job)
-    if known is not None:
+    if known is not None and cache.load(known) is not None:
         return known
     other = LowRank(tuned.a, tuned.b, tuned.scaling) if isinstance(tuned, LoraFactors) else tuned
     comparison = _compare(job, base, other, cache, on_stage)

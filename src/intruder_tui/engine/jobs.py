@@ -40,6 +40,11 @@ class Job:
         return self.pair.name
 
     @property
+    def loosely(self) -> Job:
+        """The verdict on the same pair that has to decide nothing in particular."""
+        return Job(self.pair, Depth.VERDICT)
+
+    @property
     def exactly(self) -> Job:
         """The exact job on the same pair."""
         return Job(self.pair)

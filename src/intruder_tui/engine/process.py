@@ -10,6 +10,7 @@ import contextlib
 import os
 import queue
 import signal
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -35,6 +36,9 @@ from intruder_tui.engine.protocol import (
 from intruder_tui.engine.queue import JobQueue
 
 _LOGS_KEPT = 10
+_DAY = 86400.0
+_STARTS = 3
+"""Starts of a worker that may fail in a row."""
 _WORTH_INTERRUPTING = 2.0
 """Seconds a job has to have run: a new worker takes about as long to load torch."""
 _GOODBYE = 2.0
@@ -63,10 +67,12 @@ class ProcessEngine:
         self._log = _new_log(cache.root / "logs")
         self._commands: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._wake_read, self._wake_write = os.pipe()
+        os.set_blocking(self._wake_write, False)
         self._queue = JobQueue()
         self._current: Job | None = None
         self._handed_out = 0.0
         self._device_named = ""
+        self._failed_starts = 0
         self._broken = ""
         self._listener: Listener = lambda event: None
         self._thread: threading.Thread | None = None
@@ -125,9 +131,17 @@ class ProcessEngine:
 
     def _do(self, command: Callable[[], None]) -> None:
         self._commands.put(command)
-        os.write(self._wake_write, b"!")
+        with contextlib.suppress(BlockingIOError):  # a full pipe wakes as well as one more byte
+            os.write(self._wake_write, b"!")
 
     def _supervise(self) -> None:
+        try:
+            self._run()
+        except Exception as error:
+            if not self._closing:
+                self._break(f"the engine failed: {type(error).__name__}: {error}")
+
+    def _run(self) -> None:
         while not self._closing:
             worker = self._worker
             sources: list[int | Connection] = [self._wake_read]
@@ -161,6 +175,7 @@ class ProcessEngine:
             case Ready(device):
                 worker.ready = True
                 self._device_named = device
+                self._failed_starts = 0
             case Finished() | Failed():
                 self._current = None
             case Broken(reason):
@@ -207,7 +222,17 @@ class ProcessEngine:
         if job is not None:
             self._listener(Failed(job, _epitaph(code)))
         elif not worker.ready and not self._broken:
-            self._break(f"the worker could not start: {_epitaph(code)}; see {self._log}")
+            self._on_failed_start(f"the worker could not start: {_epitaph(code)}; see {self._log}")
+
+    def _on_failed_start(self, reason: str) -> None:
+        """What began before may begin again: a failed start costs the next job, a series of them all."""
+        self._failed_starts += 1
+        if not self._device_named or self._failed_starts >= _STARTS:
+            self._break(reason)
+            return
+        job = self._queue.take()
+        if job is not None:
+            self._listener(Failed(job, reason))
 
     def _break(self, reason: str) -> None:
         self._broken = reason
@@ -219,7 +244,11 @@ class ProcessEngine:
         if self._closing or self._current is not None or self._broken or not len(self._queue):
             return
         if self._worker is None:
-            self._worker = self._spawn()
+            try:
+                self._worker = self._spawn()
+            except OSError as error:
+                self._on_failed_start(f"the worker could not start: {error.strerror or error}")
+                return
         if not self._worker.ready:
             return
         job = self._queue.take()
@@ -252,12 +281,19 @@ class ProcessEngine:
 
 
 def _new_log(directory: Path) -> Path:
+    """An empty log of our own; logs beyond the last few that nobody has written to for a day go."""
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    logs = sorted(directory.glob("worker-*.log"), key=lambda path: path.stat().st_mtime_ns)
-    for old in logs[: -_LOGS_KEPT + 1]:
-        with contextlib.suppress(OSError):
-            old.unlink()
-    return directory / f"worker-{os.getpid()}.log"
+    dated: list[tuple[float, Path]] = []
+    for log in directory.glob("worker-*.log"):
+        with contextlib.suppress(OSError):  # another instance tidies up as well
+            dated.append((log.stat().st_mtime, log))
+    for modified, log in sorted(dated)[:-_LOGS_KEPT]:
+        if time.time() - modified > _DAY:
+            with contextlib.suppress(OSError):
+                log.unlink()
+    handle, name = tempfile.mkstemp(prefix=f"worker-{os.getpid()}-", suffix=".log", dir=directory)
+    os.close(handle)
+    return Path(name)
 
 
 def _epitaph(code: int | None) -> str:

@@ -29,6 +29,7 @@ class State(StrEnum):
     SKIPPED = "skipped"
 
 
+VANISHED = "its result vanished from the cache, or was damaged there; ask for it again"
 PENDING = frozenset({State.QUEUED, State.COMPUTING})
 _AT_REST = frozenset({State.IDLE, State.SKIPPED})
 
@@ -57,6 +58,7 @@ class Session:
         self._definition = definition if definition is not None else Definition()
         self._depth = depth
         self._refining: set[str] = set()
+        self._asked: dict[str, Job] = {}
         self._tallies = Tallies()
         self._rows = {row.name: row for row in pairing.rows}
         self._default = [pair.name for pair in pairing.pairs]
@@ -113,8 +115,9 @@ class Session:
         if self._loaded is not None and self._loaded[0] == key:
             return self._loaded[1]
         result = self._cache.load(key)
-        if result is None:  # evicted or damaged since: it can be computed again
+        if result is None:
             self._forget(name)
+            self._fail(name, VANISHED)
             return None
         self._loaded = (key, result)
         return result
@@ -138,6 +141,12 @@ class Session:
     def refining(self, name: str) -> bool:
         """Whether bounds are known and the values behind them are on their way."""
         return name in self._refining
+
+    def failed(self, name: str) -> bool:
+        """Whether this row was asked for an answer, or the values behind it, in vain."""
+        return self._states[name] is State.FAILED or (
+            self._states[name] is State.DONE and name in self._reasons
+        )
 
     def waiting(self, name: str) -> bool:
         """Whether anything has been asked for this row and has not come."""
@@ -216,7 +225,11 @@ class Session:
         if self.broken:
             self._fail(name, self.broken)
             return
-        self._engine.submit(self._job(name), urgent=urgent)
+        if state is State.QUEUED:
+            job = self._asked[name]  # the very job that waits, whatever k and eps are now
+        else:
+            job = self._asked[name] = self._job(name)
+        self._engine.submit(job, urgent=urgent)
 
     def refine(self, name: str, *, urgent: bool = True) -> None:
         """Ask for the values behind a row's bounds; rows without bounds are left alone."""
@@ -240,7 +253,7 @@ class Session:
     def cancel(self, name: str) -> None:
         """Take a queued or running row back."""
         if self._states[name] in PENDING:
-            self._engine.cancel(self._job(name))
+            self._engine.cancel(self._asked[name])
         if name in self._refining:
             self._engine.cancel(self._job(name).exactly)
 
@@ -267,7 +280,7 @@ class Session:
                 self._stages[job.name] = stage
             case Finished(job, key, _) if self._owns(job):
                 if not self._take(job.name, key):
-                    self._fail(job.name, "its result vanished from the cache; select it again")
+                    self._fail(job.name, VANISHED)
                 self._refine_if_undecided(job.name)
             case Failed(job, reason) if self._owns(job):
                 self._fail(job.name, reason)
@@ -295,10 +308,14 @@ class Session:
         summary = self._summaries.get(name)
         if summary is None or summary.tier is not Tier.CERTIFICATE:
             return
-        known = len(summary.side(self._definition.side).lower)
-        beyond = known < min(self._definition.k, *self._rows[name].shape)
-        if beyond or summary.undecided(self._definition):
+        if not self._decides(name, summary):
             self.refine(name, urgent=False)
+
+    def _decides(self, name: str, summary: Summary) -> bool:
+        """Whether bounds leave no vector open under the definition in force."""
+        known = len(summary.side(self._definition.side).lower)
+        enough = known >= min(self._definition.k, *self._rows[name].shape)
+        return enough and not summary.undecided(self._definition)
 
     def _settle(self, name: str) -> None:
         """Nothing is under way for this row any more."""
@@ -317,8 +334,18 @@ class Session:
         return Job.verdict(pair, self._definition.k, self._definition.eps)
 
     def _recall(self, name: str) -> bool:
-        key = self._cache.find(self._job(name))
-        return key is not None and self._take(name, key)
+        """Take an answer from the cache: values, bounds found for this k and eps, or others that decide."""
+        job = self._job(name)
+        key = self._cache.find(job)
+        if key is not None:
+            return self._take(name, key)
+        if job.depth is Depth.EXACT:
+            return False
+        key = self._cache.find_bounds(job)
+        summary = None if key is None else self._cache.summary(key)
+        if key is None or summary is None or not self._decides(name, summary):
+            return False
+        return self._take(name, key)
 
     def _take(self, name: str, key: str) -> bool:
         summary = self._cache.summary(key)

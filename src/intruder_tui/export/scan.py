@@ -8,6 +8,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from intruder_tui.checkpoint.names import printable
 from intruder_tui.checkpoint.pairs import RowKind
 from intruder_tui.definition import Definition
 from intruder_tui.engine.session import Session, State
@@ -62,11 +63,11 @@ def scan_csv(document: dict[str, Any]) -> str:
             writer.writerow(
                 {
                     "tuned": tuned["path"],
-                    "name": matrix["name"],
+                    "name": printable(matrix["name"]),
                     "out": matrix["shape"][0] if matrix["shape"] else "",
                     "in": matrix["shape"][1] if len(matrix["shape"]) > 1 else "",
                     "state": matrix["state"],
-                    "reason": matrix["reason"],
+                    "reason": printable(matrix["reason"] or ""),
                     "count": matrix["count"],
                     "intruders": " ".join(str(j) for j in matrix["intruders"]),
                     "lowest_best_cosine": min(cosines) if cosines else "",
@@ -81,22 +82,21 @@ def scan_csv(document: dict[str, Any]) -> str:
 
 
 def _tuned(session: Session, definition: Definition) -> dict[str, Any]:
+    matrices = [_matrix(session, row.name, definition) for row in session.pairing.rows if len(row.shape) >= 2]
     totals = session.totals(definition)
     return {
         **source_document(session.pairing.tuned),
         "intruders": totals.intruders,
         "matrices_with_intruders": totals.carriers,
         "undecided": totals.undecided,
-        "matrices": [
-            _matrix(session, row.name, definition) for row in session.pairing.rows if len(row.shape) >= 2
-        ],
+        "matrices": matrices,
     }
 
 
 def _matrix(session: Session, name: str, definition: Definition) -> dict[str, Any]:
     row = session.row(name)
+    result = session.result(name)  # first: an entry that is gone or damaged changes the state
     state = session.state(name)
-    result = session.result(name)
     refused = row.kind is RowKind.REFUSED
     document = {
         "name": name,

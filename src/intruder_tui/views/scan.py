@@ -9,13 +9,13 @@ from rich.text import Text
 from intruder_tui.checkpoint.names import printable
 from intruder_tui.checkpoint.pairs import RowKind
 from intruder_tui.definition import Definition
-from intruder_tui.engine.session import Session, State
+from intruder_tui.engine.session import Session
 from intruder_tui.views.numbers import cosine, percent
 from intruder_tui.views.sentence import Strongest, session_sentence
 
 
 def scan_report(session: Session, definition: Definition) -> RenderableType:
-    """One tuned checkpoint's scan; only matrices with an intruder, an undecided vector or a failure have a row."""
+    """One tuned checkpoint's scan; matrices without intruder, undecided vector or failure have no row."""
     totals = session.totals(definition)
     title = f"{printable(session.pairing.base.label)} → {printable(session.pairing.tuned.label)}"
     setting = f"side {definition.side}, k {definition.k}, ε {definition.eps:.2f}"
@@ -74,5 +74,5 @@ def _failures(session: Session) -> list[tuple[str, str]]:
     return [
         (row.name, session.reason(row.name))
         for row in session.pairing.rows
-        if row.kind is RowKind.REFUSED or session.state(row.name) is State.FAILED
+        if row.kind is RowKind.REFUSED or session.failed(row.name)
     ]

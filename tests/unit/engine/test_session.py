@@ -113,7 +113,7 @@ def test_a_result_that_vanished_is_a_failure_that_can_be_repeated(session: Sessi
     session.request(Q)
     session.apply(Finished(job(session, Q), "0" * 64, 1.0))
     assert session.state(Q) is State.FAILED
-    assert "select it again" in session.reason(Q)
+    assert "ask for it again" in session.reason(Q)
 
 
 def test_other_sessions_jobs_are_ignored(session: Session, demo_pair: DemoPaths, cache: Cache) -> None:
@@ -157,7 +157,8 @@ def test_a_second_session_knows_the_answers_without_the_engine(
     for entry in (cache.root / "results").glob("??/*"):
         entry.unlink()
     assert second.result(V) is None  # evicted since: it can be asked for again
-    assert second.state(V) is State.IDLE
+    assert second.state(V) is State.FAILED
+    assert "ask for it again" in second.reason(V)
 
 
 def test_identical_and_non_finite_matrices(demo_pair: DemoPaths, cache: Cache, tmp_path: Path) -> None:
