@@ -71,6 +71,19 @@ def test_a_signal_leaves_the_terminal_sane(
     assert terminal.restored
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_before_the_first_frame_leaves_the_terminal_sane(
+    number: signal.Signals, demo_pair: DemoPaths, cache: Path, terminals: list[Terminal]
+) -> None:
+    terminal = Terminal(demo_pair.base, demo_pair.lora, cache=cache)
+    terminals.append(terminal)
+    while b"\x1b[?1049h" not in terminal.written:
+        terminal.read(0.005)
+    terminal.signal(number)
+    assert terminal.wait() == 128 + number
+    assert terminal.restored
+
+
 def test_q_ends_at_once_in_the_middle_of_a_factorisation(
     tmp_path: Path, cache: Path, terminals: list[Terminal]
 ) -> None:

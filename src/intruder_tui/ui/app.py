@@ -24,6 +24,7 @@ from intruder_tui.ui.messages import EngineEvent
 from intruder_tui.ui.options import UiOptions
 from intruder_tui.ui.palette import Actions, Matrices
 from intruder_tui.ui.relay import Relay
+from intruder_tui.ui.rescue import guard_terminal
 from intruder_tui.ui.saving import Shown, contents, screen_picture
 from intruder_tui.ui.screens.help import HelpScreen
 from intruder_tui.ui.screens.log import LogScreen
@@ -180,6 +181,7 @@ def run(sessions: list[Session], engine: Engine, options: UiOptions) -> int:
     The engine starts first, so that its worker loads torch while the screen is drawn; it ends with the app.
     """
     app = IntruderApp(sessions, engine, options)
+    guard_terminal(engine.close)
     try:
         app.start_engine()
         app.run(mouse=options.mouse)
