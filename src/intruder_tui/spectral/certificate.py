@@ -30,11 +30,10 @@ class Wanted:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Bounds:
-    """[k] float64 on the CPU: lower <= max_i |z_i . s_j| <= upper; and the steps it took."""
+    """[k] float64 on the CPU: lower <= max_i |z_i . s_j| <= upper."""
 
     lower: Tensor
     upper: Tensor
-    steps: int
 
 
 def certify(a: Symmetric, targets: Tensor, wanted: Wanted, *, seed: int = 0) -> Bounds:
@@ -60,7 +59,7 @@ def certify(a: Symmetric, targets: Tensor, wanted: Wanted, *, seed: int = 0) -> 
         _lower_upper(windows, wanted, lower, upper)
         if lanczos.full or not bool(((upper >= wanted.small) & (lower < wanted.enough)).any()):
             break
-    return Bounds(lower, upper, lanczos.steps)
+    return Bounds(lower, upper)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,8 @@ EXTRA_COLUMNS = 14
 FIRST_CHECK = 8
 CHECK_EVERY = 2
 MOST_DIMENSIONS = 1024
+SETTLED = 3.0
+"""Residuals within this many times the rounding bound gain nothing from more steps."""
 GOOD_ANGLE = 5e-3
 """Tuned vectors this sure (radians) are sure enough for verdicts."""
 
@@ -82,10 +84,12 @@ def top_vectors(a: Symmetric, k: int, *, seed: int = 0, good: float = GOOD_ANGLE
             ceiling=ceiling,
             floor=_floor(ritz.values, k),
         )
-        settled = bool((ritz.residuals[:k] <= 2 * ritz.rounding).all())
-        if done or bool((found.angles() <= good).all()) or (settled and int((gaps > 0).sum()) <= known):
+        settled = ritz.residuals[:k] <= SETTLED * ritz.rounding
+        enough = (found.angles() <= good) | (settled & (gaps > 0))
+        count = int((gaps > 0).sum())
+        if done or bool(enough.all()) or (bool(settled.all()) and count <= known):
             return found
-        known = int((gaps > 0).sum()) if settled else -1
+        known = count if bool(settled.all()) else -1
 
 
 def ceiling_of(ritz: Ritz, steps: int, probes: int, size: int) -> float:
@@ -123,7 +127,7 @@ def _hopeful(ritz: Ritz, k: int, good: float) -> bool:
     below = theta[:k] - torch.cat((theta[1 : k + 1], theta.new_zeros(1)))[:k]
     above = torch.cat((theta.new_full((1,), math.inf), theta[: k - 1] - theta[1:k]))
     sine = ritz.residuals[:k] / torch.minimum(below, above).clamp(min=1e-300)
-    settled = ritz.residuals[:k] <= 2 * ritz.rounding
+    settled = ritz.residuals[:k] <= SETTLED * ritz.rounding
     return bool(((sine <= good) | settled).all())
 
 
