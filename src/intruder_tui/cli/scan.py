@@ -91,6 +91,7 @@ def run_scan(
     csv_to: str | None = None,
 ) -> int:
     """Scan, then write what was asked for; the exit code."""
+    from intruder_tui.checkpoint.names import printable
     from intruder_tui.checkpoint.pairs import RowKind
     from intruder_tui.cli.headless import INTERRUPTED, answer_all, engine_for
     from intruder_tui.engine.jobs import Depth
@@ -127,4 +128,9 @@ def run_scan(
             console.print(scan_report(session, definition))
     rows = [(session, row) for session in sessions for row in session.pairing.rows]
     failed = any(row.kind is RowKind.REFUSED or session.failed(row.name) for session, row in rows)
-    return SOME_FAILED if failed else 0
+    nothing = [session.pairing for session in sessions if not session.default_names]
+    for pairing in nothing:
+        where = f"{printable(pairing.base.argument)} and {printable(pairing.tuned.argument)}"
+        why = "; ".join(pairing.notes) or "no weight matrix is present on both sides"
+        typer.echo(f"intruder-tui: nothing to analyse between {where}: {why}", err=True)
+    return SOME_FAILED if failed or nothing else 0

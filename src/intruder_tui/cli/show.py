@@ -114,7 +114,8 @@ def find_matrix(pairing: Pairing, wanted: str) -> str:
         fail(f"no matrix is called {wanted!r}; `intruder-tui list` prints the names")
     if len(found) > 1:
         names = ", ".join(printable(row.name) for row in found[:4])
-        fail(f"{wanted!r} fits {len(found)} matrices: {names}{', …' if len(found) > 4 else ''}")
+        more = ", …" if len(found) > 4 else ""
+        fail(f"{wanted!r} fits {len(found)} matrices; name one of them: {names}{more}")
     if found[0].pair is None:
         fail(f"{printable(found[0].name)}: {found[0].reason}")
     return found[0].name

@@ -89,6 +89,7 @@ def _tuned(session: Session, definition: Definition) -> dict[str, Any]:
         "intruders": totals.intruders,
         "matrices_with_intruders": totals.carriers,
         "undecided": totals.undecided,
+        "remarks": list(session.pairing.notes),
         "matrices": matrices,
     }
 

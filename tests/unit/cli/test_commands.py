@@ -181,6 +181,43 @@ def test_bad_options_name_themselves(
     assert "Traceback" not in done.stderr
 
 
+def test_nothing_in_common_is_not_a_success(demo_pair: DemoPaths, cache: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.safetensors"
+    save_file({"encoder.blocks.0.wq.weight": np.eye(8, dtype=np.float32)}, other)
+    done = intruder_tui("scan", demo_pair.base, other, cache=cache)
+    assert done.returncode == 1
+    assert "nothing to analyse" in done.stderr
+
+
+def test_damaged_results_are_computed_again(demo_pair: DemoPaths, tmp_path: Path) -> None:
+    intruder_tui("scan", demo_pair.base, demo_pair.lora, cache=tmp_path)
+    for entry in (tmp_path / "results").glob("??/*"):
+        content = bytearray(entry.read_bytes())
+        content[-5] ^= 1
+        entry.write_bytes(content)
+    damaged = intruder_tui("scan", demo_pair.base, demo_pair.lora, cache=tmp_path)
+    if damaged.returncode == 0:
+        assert "7 intruder dimensions" in damaged.stdout
+    else:
+        assert damaged.returncode == 1
+        assert "ask for it again" in damaged.stdout
+    healed = intruder_tui("scan", demo_pair.base, demo_pair.lora, cache=tmp_path)
+    assert healed.returncode == 0
+    assert "7 intruder dimensions" in healed.stdout
+
+
+def test_json_goes_into_a_pipe_and_through_a_link(
+    scanned: dict[str, Any], demo_pair: DemoPaths, cache: Path, tmp_path: Path
+) -> None:
+    link = tmp_path / "link.json"
+    link.symlink_to(tmp_path / "real.json")
+    arguments = ("scan", demo_pair.base, demo_pair.lora, "--csv", "/dev/null", "--json", link)
+    assert intruder_tui(*arguments, cache=cache).returncode == 0
+    assert link.is_symlink()
+    assert json.loads((tmp_path / "real.json").read_text())["schema"] == 1
+    assert Path("/dev/null").is_char_device()
+
+
 def test_show_prints_the_matrix_for_any_width(
     scanned: dict[str, Any], demo_pair: DemoPaths, cache: Path
 ) -> None:
