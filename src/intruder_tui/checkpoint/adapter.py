@@ -53,6 +53,7 @@ class Change:
         alpha: of formats that store it beside the factors; None where the configuration says it.
         rule: how the module was found, when it was not by its own name.
         problem: why the change can't be used; empty when it can.
+        parameter: it is of the bare `weight` (target_parameters): B A lies as the weight is stored.
     """
 
     module: str
@@ -63,6 +64,7 @@ class Change:
     alpha: float | None = None
     rule: str = ""
     problem: str = ""
+    parameter: bool = False
 
     @property
     def weight_name(self) -> str:
@@ -107,7 +109,8 @@ def open_adapter(located: Located, options: AdapterOptions) -> Adapter:
     changes, full = sort_tensors(header.tensors)
     for change in changes:
         # PEFT matches its patterns with the parameter's name where it adapts a bare parameter.
-        if any(f"{change.module}.weight".endswith(f".{name}") for name in config.parameters):
+        if any(f".{change.weight_name}".endswith(f".{name}") for name in config.parameters):
+            change.parameter = True
             change.key = f"{change.key}.weight"
     notes = (*located.notes, *config.notes)
     return Adapter(located, config, len(header.tensors), changes, full, notes)

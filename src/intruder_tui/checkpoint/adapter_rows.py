@@ -114,6 +114,8 @@ def _recipes(name: str, left: Side, change: Change, adapter: Adapter) -> tuple[R
     if adapter.config.kind in HOSTED - {"ADALORA"}:
         return _hosted_recipes(name, left, shape, change, adapter)
     update = (adalora_update if adapter.config.kind == "ADALORA" else lora_update)(change, adapter.config)
+    if change.parameter:
+        return _parameter_recipes(name, left, update, change, adapter)
     if len(shape) > 2 and (shape[0], math.prod(shape[1:])) == update.shape:
         base = Stored(left.tensors[name].part(0, update.shape))
     else:
@@ -121,6 +123,21 @@ def _recipes(name: str, left: Side, change: Change, adapter: Adapter) -> tuple[R
             left, name, _transposed(name, shape, update, left, adapter.config.fan_in_fan_out)
         )
     return base, _recipe(_own(base, shape, change), update, change, adapter)
+
+
+def _parameter_recipes(
+    name: str, left: Side, update: LoraUpdate, change: Change, adapter: Adapter
+) -> tuple[Recipe, Recipe]:
+    """Both sides of a bare weight under PEFT's ParamWrapper, whose B A lies as the weight is stored."""
+    shape = left.shape(name)
+    if adapter.config.init or "magnitude" in change.parts or len(shape) != 2:
+        said = adapter.config.init or ("a magnitude" if "magnitude" in change.parts else shape_text(shape))
+        raise Unusable(f"target_parameters on a layer's weight with {said}, which is not read")
+    if update.shape != shape:
+        raise Unusable(f"base is {shape_text(shape)}, the adapter's update is {shape_text(update.shape)}")
+    transposed = name not in left.packed and bool(left.orientation.transposed(name))
+    base = _weight_recipe(left, name, transposed)
+    return base, Adapted(_own(base, shape, change), replace(update, flipped=transposed))
 
 
 def _hosted_recipes(
@@ -211,7 +228,7 @@ def _shapes(changes: Mapping[str, Change], adapter: Adapter) -> dict[str, tuple[
         a, b = change.parts.get("a"), change.parts.get("b")
         if a and b and len(a.shape) == len(b.shape) == 2:
             shape = (b.shape[0], a.shape[1])
-            shapes[name] = shape[::-1] if adapter.config.fan_in_fan_out else shape
+            shapes[name] = shape[::-1] if adapter.config.fan_in_fan_out and not change.parameter else shape
     return shapes
 
 

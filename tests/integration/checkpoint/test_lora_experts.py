@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from tests.support.adapters import merged_by_us, refused, write_adapter
-from tests.support.writers import make_mixtral
+from tests.support.adapters import check_against_merge, merged_by_us, refused, write_adapter
+from tests.support.writers import make_gpt2, make_mixtral
 from transformers import GptOssConfig, GptOssForCausalLM
 
 from intruder_tui.checkpoint import Pairing, RowKind, open_pairing
@@ -127,6 +127,17 @@ def test_a_router_is_a_plain_matrix(tmp_path: Path) -> None:
     (name, pair) = next(iter(pairs.items()))
     assert (name, pair.adapter_rank) == ("model.layers.0.block_sparse_moe.gate.weight", 2)
     close(merged_by_us(pair), tuned.merge_and_unload().state_dict()["model.layers.0.mlp.gate.weight"])
+
+
+@pytest.mark.parametrize("parameter", ["attn.c_proj.weight", "attn.c_attn.weight", "mlp.c_fc.weight"])
+def test_a_bare_weight_stored_in_by_out_equals_pefts_merge(
+    models: Path, tmp_path: Path, parameter: str
+) -> None:
+    tuned = write_adapter(make_gpt2(), tmp_path, target_modules=[], target_parameters=[parameter])
+    pairing = open_pairing(str(models / "gpt2"), str(tmp_path))
+    assert not refused(pairing)
+    assert len(changed(pairing)) == 2
+    assert check_against_merge(pairing, tuned.merge_and_unload().state_dict()) == 2
 
 
 def test_experts_that_do_not_fit_are_refused(tmp_path: Path) -> None:
