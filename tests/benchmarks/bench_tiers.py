@@ -108,7 +108,7 @@ def measure(m: int, n: int, table: Table) -> None:
     )
 
 
-def peak(m: int, n: int, exact: bool) -> None:
+def peak(m: int, n: int, tier: str) -> None:
     """Peak memory of one bfloat16 pair; run in a process of its own."""
     base, update = make_pair(m, n, torch.bfloat16)
     tuned = base.clone()
@@ -116,10 +116,10 @@ def peak(m: int, n: int, exact: bool) -> None:
         part = slice(rows, rows + 512)
         tuned[part] = base[part].float().addmm_(update.b[part] * update.scaling, update.a).bfloat16()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    if exact:
+    if tier == "exact":
         compare_exact(base, tuned, limit=256)
     else:
-        compare_certified(base, tuned, k=K, eps=EPS, escalate=False)
+        compare_certified(base, tuned, k=K, eps=EPS, escalate=False, right=tier == "certificate")
     after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     print(f"{m} x {n}: peak {after / 2**20:.2f} GB ({before / 2**20:.2f} GB before the comparison)")
 
@@ -130,12 +130,13 @@ def main() -> None:
     parser.add_argument("--full", action="store_true", help="4096 x 4096 and larger as well (minutes)")
     parser.add_argument("--shapes", nargs="*", help="other shapes, such as 1024x1024")
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--peak", choices=["certificate", "exact"], help="memory at the first of --shapes")
+    tiers = ["certificate-u", "certificate", "exact"]
+    parser.add_argument("--peak", choices=tiers, help="memory alone, at the first of --shapes")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     shapes = [tuple(int(d) for d in s.split("x")) for s in args.shapes or []]
     if args.peak:
-        peak(*(shapes or [(8192, 28672)])[0], exact=args.peak == "exact")
+        peak(*(shapes or [(8192, 28672)])[0], args.peak)
         return
     title = f"k {K}, eps {EPS}, {args.threads} thread(s), torch {torch.__version__}"
     table = Table(title=title, caption="open: verdicts left to the exact tier")
