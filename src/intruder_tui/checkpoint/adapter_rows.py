@@ -27,7 +27,7 @@ from intruder_tui.checkpoint.recipes import (
     Stored,
 )
 from intruder_tui.checkpoint.renames import Renames
-from intruder_tui.checkpoint.rows import comparable_row, tensor_rows, unpaired_rows
+from intruder_tui.checkpoint.rows import comparable_row, not_out_first, tensor_rows, unpaired_rows
 from intruder_tui.checkpoint.rules import NO_RENAMES, Match, Matching, match_names
 from intruder_tui.checkpoint.sides import Side
 from intruder_tui.checkpoint.tied import lent
@@ -116,13 +116,30 @@ def _recipes(name: str, left: Side, change: Change, adapter: Adapter) -> tuple[R
     update = (adalora_update if adapter.config.kind == "ADALORA" else lora_update)(change, adapter.config)
     if change.parameter:
         return _parameter_recipes(name, left, update, change, adapter)
-    if len(shape) > 2 and (shape[0], math.prod(shape[1:])) == update.shape:
+    if len(shape) > 2:
+        _check_convolution(name, left, update)
         base = Stored(left.tensors[name].part(0, update.shape))
     else:
         base = _weight_recipe(
             left, name, _transposed(name, shape, update, left, adapter.config.fan_in_fan_out)
         )
     return base, _recipe(_own(base, shape, change), update, change, adapter)
+
+
+def _check_convolution(name: str, left: Side, update: LoraUpdate) -> None:
+    """Raise Unusable unless a weight of more than two axes is [out, in, ...], as its update."""
+    shape = left.shape(name)
+    layer = layer_of(name, shape)
+    if (shape[0], math.prod(shape[1:])) != update.shape:
+        raise Unusable(f"base is {shape_text(shape)}, the adapter's update is {shape_text(update.shape)}")
+    if layer.role is Role.TRANSPOSED_CONVOLUTION:
+        raise Unusable(layer.reason)
+    # PEFT's A has the axes of the convolution that it is a part of.
+    if layer.role is not Role.CONVOLUTION and len(update.a.shape) != len(shape):
+        raise Unusable(layer.reason)
+    contradicted = not_out_first(name, left.tensors)
+    if contradicted:
+        raise Unusable(contradicted)
 
 
 def _parameter_recipes(

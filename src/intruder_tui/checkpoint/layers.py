@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from enum import StrEnum
@@ -20,7 +21,9 @@ class Role(StrEnum):
     BUFFER = "buffer"
     QUANTISATION = "quantisation constants"
     CONVOLUTION = "convolution"
+    TRANSPOSED_CONVOLUTION = "transposed convolution"
     EXPERTS = "stacked experts"
+    UNKNOWN_LAYOUT = "unknown layout"
     OTHER = "other"
 
 
@@ -36,11 +39,13 @@ _LINEAR = Layer(Role.LINEAR, "")
 
 _EMBEDDINGS = frozenset(
     {
-        *("embed_tokens", "embed_in", "embed_positions", "embedding", "embeddings", "wte", "wpe", "shared"),
+        *("embed_tokens", "embed_in", "embed_positions", "embedding", "embeddings", "wte", "wpe"),
         *("tok_embeddings", "tokens_embed", "positions_embed", "relative_attention_bias", "pos_embed"),
     }
 )
-_HEADS = frozenset({"lm_head", "embed_out", "output_projection", "vocab_projector", "proj_out"})
+_HEADS = frozenset({"lm_head", "embed_out", "output_projection", "vocab_projector"})
+_TOP = frozenset({"", "model"})
+_SHARED_PARENTS = frozenset({"", "model", "encoder", "decoder", "model.encoder", "model.decoder"})
 _TIED_DECODER_PARENTS = frozenset({"lm_head", "predictions"})
 _BUFFERS = frozenset(
     {
@@ -76,6 +81,17 @@ _QUANTISATION = frozenset(
         ),
     }
 )
+_EXPERT_LINEAR = re.compile(r"^(?:input|output)_linear$", re.ASCII)
+"""What transformers' ParallelExperts are called."""
+_CONVOLUTION = re.compile(
+    r"conv(?!ert|ers)|patch_embed|patch_emb\b|downsampl|upsampl|shortcut|skip_connection|\bstem\b"
+    r"|\b(?:in|out)_layers\b|\binput_blocks\b",
+    re.IGNORECASE | re.ASCII,
+)
+_TRANSPOSED = re.compile(
+    r"conv_?\d?d?_?trans|trans(?:posed?)?_?conv|upscale_?conv|conv_?up|up_?conv|deconv|conv_?t\d|^up\w*sampl",
+    re.IGNORECASE | re.ASCII,
+)
 _NORM = re.compile(r"norm|^ln_?[0-9a-z]{0,8}$|^gamma$|^beta$", re.IGNORECASE | re.ASCII)
 
 
@@ -99,8 +115,10 @@ def _role(module: str, leaf: str, shape: tuple[int, ...]) -> Role:
         return Role.BIAS if len(shape) <= 1 else Role.BUFFER
     if last in _HEADS or (last == "decoder" and parent.rpartition(".")[2] in _TIED_DECODER_PARENTS):
         return Role.HEAD
-    if last == "output" and not parent:
+    if (last == "output" and not parent) or (last == "proj_out" and parent in _TOP and len(shape) <= 2):
         return Role.HEAD
+    if last == "shared" and parent in _SHARED_PARENTS:
+        return Role.EMBEDDING
     if last in _EMBEDDINGS or last.endswith(("_embedding", "_embeddings")) or leaf in _EMBEDDINGS:
         return Role.EMBEDDING
     if len(shape) != 2:
@@ -113,9 +131,22 @@ def _role(module: str, leaf: str, shape: tuple[int, ...]) -> Role:
 def _role_by_axes(module: str, leaf: str, last: str, shape: tuple[int, ...]) -> Role:
     if len(shape) <= 1:
         return Role.NORM if _NORM.search(last) or _NORM.search(leaf) else Role.OTHER
-    if "expert" in module.lower() and len(shape) == 3:
+    if len(shape) == 3 and _is_expert_stack(module.lower(), last):
         return Role.EXPERTS
-    return Role.CONVOLUTION if leaf == "weight" else Role.OTHER
+    if leaf != "weight":
+        return Role.OTHER
+    # A list numbers its members: upsampler.0.
+    named = next((part for part in reversed(module.split(".")) if not part.isdigit()), "")
+    if _TRANSPOSED.search(named):
+        return Role.TRANSPOSED_CONVOLUTION
+    pointwise = len(shape) > 3 and math.prod(shape[2:]) == 1
+    return Role.CONVOLUTION if pointwise or _CONVOLUTION.search(module) else Role.UNKNOWN_LAYOUT
+
+
+def _is_expert_stack(module: str, last: str) -> bool:
+    if "expert" in module or _EXPERT_LINEAR.search(last):
+        return True
+    return "moe" in module and "linear" in last.lower()
 
 
 _REASONS = {
@@ -126,6 +157,8 @@ _REASONS = {
     Role.BUFFER: "buffer: not a trained weight ({shape})",
     Role.QUANTISATION: "constants of a quantised weight ({shape})",
     Role.CONVOLUTION: "{axes} axes ({shape}), as of a convolution",
+    Role.TRANSPOSED_CONVOLUTION: "a transposed convolution ({shape}), stored [in, out, ...]: not analysed",
+    Role.UNKNOWN_LAYOUT: "{axes} axes, unknown layout ({shape})",
     Role.EXPERTS: "a stack of expert matrices ({shape})",
     Role.OTHER: "not a linear layer's weight ({shape})",
 }

@@ -17,6 +17,7 @@ from intruder_tui.checkpoint.recipes import (
     Recipe,
     Scaled,
     Stored,
+    StoredTensor,
 )
 from intruder_tui.checkpoint.renames import Renames
 from intruder_tui.checkpoint.rules import NO_RENAMES, Match, match_names
@@ -75,6 +76,11 @@ def tensor_row(match: Match, left: Side, right: Side) -> Row:
     if unreadable:
         return row(RowKind.SKIPPED if max(len(base), len(tuned)) < 2 else RowKind.REFUSED, unreadable)
     if layer.role is Role.CONVOLUTION and base == tuned:
+        contradicted = _of_both(
+            not_out_first(match.base, left.tensors), not_out_first(match.tuned, right.tensors)
+        )
+        if contradicted:
+            return row(RowKind.SKIPPED, contradicted)
         return _convolution_row(match, left, right)
     if not len(base) == len(tuned) == 2:
         same = base == tuned
@@ -128,6 +134,17 @@ def _stack_rows(match: Match, left: Side, right: Side) -> list[Row]:
             zip(experts(left, match.base), experts(right, match.tuned), strict=True)
         )
     ]
+
+
+def not_out_first(name: str, tensors: Mapping[str, StoredTensor]) -> str:
+    """Why a convolution's first axis does not count its outputs; empty when nothing says so."""
+    bias = tensors.get(f"{name.removesuffix('.weight')}.bias")
+    shape = tensors[name].shape
+    if bias is None or len(bias.shape) != 1 or bias.shape[0] == shape[0]:
+        return ""
+    return (
+        f"a transposed convolution ({shape_text(shape)}, its bias has {bias.shape[0]} elements): not analysed"
+    )
 
 
 def _convolution_row(match: Match, left: Side, right: Side) -> Row:

@@ -48,7 +48,7 @@ def test_two_files_pair_with_both_dtypes(tmp_path: Path) -> None:
         ((4, 3), (3, 4), RowKind.REFUSED, "base is 4 x 3, tuned is 3 x 4"),
         ((4, 3), (12,), RowKind.REFUSED, "base is 4 x 3, tuned is 12"),
         ((4, 3), (1, 4, 3), RowKind.REFUSED, "base is 4 x 3, tuned is 1 x 4 x 3"),
-        ((2, 4, 3), (2, 4, 3), RowKind.MATRIX, ""),
+        ((2, 4, 3), (2, 4, 3), RowKind.SKIPPED, "3 axes, unknown layout"),
         ((0, 3), (0, 3), RowKind.SKIPPED, "no elements"),
         ((1, 3), (1, 3), RowKind.MATRIX, ""),
         ((), (), RowKind.SKIPPED, "scalar"),
@@ -229,6 +229,27 @@ def test_adapter_configs_that_are_refused(tmp_path: Path, change: dict[str, obje
         adapter_pairing(tmp_path, GOOD, {**CONFIG, **change})
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_stacks_that_no_name_calls_experts_have_a_row_each(tmp_path: Path) -> None:
+    base = {"layers.0.block_sparse_moe.input_linear.weight": (4, 48, 16)}
+    pairing = pair_of(tmp_path, base, base)
+    assert [(pair.name.rpartition(".")[2], pair.shape) for pair in pairing.pairs] == [
+        (str(index), (48, 16)) for index in range(4)
+    ]
+    odd = pair_of(tmp_path, {"layers.0.mixing.weight": (4, 48, 16)}, {"layers.0.mixing.weight": (4, 48, 16)})
+    assert only(odd).kind is RowKind.SKIPPED
+    assert only(odd).reason == "3 axes, unknown layout (4 x 48 x 16)"
+
+
+@pytest.mark.parametrize(("bias", "kind"), [(4, RowKind.SKIPPED), (8, RowKind.MATRIX)])
+def test_a_bias_that_counts_the_second_axis_is_a_transposed_convolutions(
+    tmp_path: Path, bias: int, kind: RowKind
+) -> None:
+    shapes = {"up.conv.weight": (8, 4, 2, 2), "up.conv.bias": (bias,)}
+    row = row_of(pair_of(tmp_path, shapes, shapes), "up.conv.weight")
+    assert row.kind is kind
+    assert ("transposed convolution" in row.reason) == (bias == 4)
 
 
 def test_an_unknown_field_is_said(tmp_path: Path) -> None:
