@@ -24,6 +24,9 @@ class MemoryCache:
     def find(self, job: Job) -> str | None:
         return job.name if job.name in self.ready else None
 
+    def find_bounds(self, job: Job) -> str | None:
+        return None
+
     def load(self, key: str) -> MatrixResult | None:
         return self.results.get(key)
 

@@ -10,12 +10,14 @@ import pytest
 from tests.support.apps import TRUECOLOR, Opened, opened
 from tests.support.engines import SilentEngine
 from tests.support.llama import STRONG, WEAK, llama_results, llama_session
+from textual import events
 from textual.widgets import ContentSwitcher, Input
 
 from intruder_tui.definition import Definition, Side
 from intruder_tui.engine.session import State
 from intruder_tui.ui.screens.help import HelpScreen
 from intruder_tui.ui.screens.log import LogScreen
+from intruder_tui.ui.screens.main import MainScreen
 
 FIRST = "model.layers.0.self_attn.q_proj.weight"
 SECOND = "model.layers.0.self_attn.k_proj.weight"
@@ -410,3 +412,41 @@ async def test_a_remapped_key_works_and_is_shown() -> None:
         await one.press("tab", "x")
         assert one.main.definition.side is Side.RIGHT
         assert "x side" in one.line("#footer")
+
+
+@pytest.mark.parametrize("size", [(120, 34), (60, 20)])
+async def test_what_is_typed_behind_a_slash_is_the_filter_s_however_fast(size: tuple[int, int]) -> None:
+    async with opened(size=size) as one:
+        for sign in "/q_proj/U":  # as a terminal sends a paste: no key waits for the one before
+            one.app.post_message(events.Key({"/": "slash", "_": "underscore"}.get(sign, sign), sign))
+        await one.settle()
+        assert one.main.query_one("#filter", Input).value == "q_proj/U"
+        assert one.main.query_one("#filter", Input).has_focus
+        assert one.app.is_running
+        assert not one.engine.closed
+
+
+async def test_two_keys_without_a_pause_are_a_filter_and_its_letter() -> None:
+    async with opened() as one:
+        await one.pilot.press("/", "q")
+        await one.settle()
+        assert one.main.query_one("#filter", Input).value == "q"
+        assert not one.engine.closed
+
+
+@pytest.mark.parametrize("first", [(), ("slash", "q"), ("question_mark",), ("colon",)])
+async def test_ctrl_c_ends_the_program_from_everywhere(first: tuple[str, ...]) -> None:
+    async with opened() as one:
+        await one.press(*first)
+        await one.pilot.press("ctrl+c")
+        await one.pilot.pause()
+        assert one.engine.closed
+        assert one.app.return_code == 0
+
+
+async def test_a_resize_before_anything_is_composed_or_after_it_is_gone_is_no_error() -> None:
+    async with opened() as one:
+        fresh = MainScreen(one.sessions, TRUECOLOR, one.app._look, "")
+        fresh._refocus()
+        await one.main.query("#body").remove()
+        one.main._refocus()

@@ -39,6 +39,7 @@ class IntruderApp(App[None]):
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {Actions, Matrices}
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("q", "quit", "Quit", id="quit"),
+        Binding("ctrl+c", "quit", "Quit", show=False, priority=True, id="interrupt"),
         Binding("question_mark", "help", "Help", key_display="?", id="help"),
         Binding("L", "log", "Where the log is", id="log"),
         Binding("s", "snapshot", "Save the view, its data and a figure", id="snapshot"),

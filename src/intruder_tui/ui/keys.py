@@ -5,7 +5,8 @@ from __future__ import annotations
 from textual.binding import Binding
 
 MAIN: tuple[Binding, ...] = (
-    Binding("slash", "filter", "Filter the tree", key_display="/", id="filter"),
+    # At once, before the key travels through the widgets: what is typed behind it is the filter's already.
+    Binding("slash", "filter", "Filter the tree", key_display="/", priority=True, id="filter"),
     Binding("escape", "back", "Clear the filter, close the drawer or the vector", show=False, id="back"),
     Binding("n", "next_intruder(1)", "Next matrix with intruders", id="next-intruder"),
     Binding("N", "next_intruder(-1)", "Previous matrix with intruders", id="previous-intruder"),

@@ -11,6 +11,7 @@ from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.screen import Screen
 from textual.timer import Timer
+from textual.widgets import Input
 
 from intruder_tui.checkpoint.pairs import RowKind
 from intruder_tui.definition import LARGEST_K, Definition, Side
@@ -214,6 +215,8 @@ class MainScreen(Screen[None]):
         self.call_after_refresh(self._refocus)
 
     def _refocus(self) -> None:
+        if not self.is_mounted or not self.query(LayerTree):
+            return  # not composed yet, or being taken down
         if self.focused is None or not self.focused.is_on_screen:
             target = self._side.layer_tree if self._side.display else self._pane.target
             target.focus(scroll_visible=False)
@@ -362,11 +365,15 @@ class MainScreen(Screen[None]):
         target = self._side.layer_tree if opened else self._pane.target
         self.call_after_refresh(target.focus)
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """In the filter's line a slash is a letter."""
+        return action != "filter" or not isinstance(self.focused, Input)
+
     def action_filter(self) -> None:
         """Ask for words that names must contain."""
         self.remove_class("-closed")
         self.set_class(self.has_class("-narrow"), "-drawer")
-        self.call_after_refresh(self._side.ask)
+        self._side.ask()
 
     def action_back(self) -> None:
         """Show all rows again; with no filter, close the drawer."""

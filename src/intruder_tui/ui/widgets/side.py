@@ -58,7 +58,7 @@ class SidePane(Vertical):
     def ask(self) -> None:
         """Open the filter's line."""
         self.box.add_class("-open")
-        self.box.focus()
+        self.screen.set_focus(self.box, scroll_visible=False)
 
     def clear(self) -> bool:
         """Show all rows again; False when there was no filter."""
