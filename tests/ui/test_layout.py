@@ -15,7 +15,7 @@ from tests.support.llama import STRONG, WEAK, llama_rows, llama_session
 from tests.support.sessions import matrix_row, other_row, session
 
 from intruder_tui.checkpoint.pairs import RowKind
-from intruder_tui.ui.widgets.line import fitted
+from intruder_tui.ui.widgets.line import Line, fitted
 from intruder_tui.views.palette import ColourMode
 
 SIZES = [(60, 20), (80, 24), (100, 30), (120, 34), (200, 60)]
@@ -211,6 +211,26 @@ def test_a_text_that_does_not_fit_ends_in_an_ellipsis() -> None:
     short = fitted(text, 12, 2, "…")
     assert short.plain.splitlines() == ["one two ", "three four …"]
     assert fitted(text, 80, 1, "…").plain == text.plain
+
+
+def test_a_text_that_does_not_fit_loses_whole_sentences_first() -> None:
+    from rich.text import Text
+
+    text = Text("0 matches none (best 0.46). dW is 75 % of W0 in norm, effective rank 2.1. Noise is far.")
+    assert fitted(text, 30, 2, "…").plain == "0 matches none (best 0.46)."
+    assert fitted(text, 40, 3, "…").plain == text.plain
+    assert fitted(text, 52, 2, "…").plain.endswith("rank 2.1. Noise is far.")
+    long = Text("None of the top ten reaches 0.4613")
+    assert fitted(long, 32, 1, "…").plain == "None of the top ten reaches …"
+
+
+async def test_no_sentence_under_the_map_is_cut() -> None:
+    for size in ((60, 20), (80, 24), (100, 30), (120, 34)):
+        async with opened(size=size) as one:
+            await one.press("n")
+            painted = one.main.query_one("#finding", Line)._painted
+            assert painted is not None
+            assert painted.plain.rstrip().endswith(".")
 
 
 def test_the_interface_never_loads_torch() -> None:

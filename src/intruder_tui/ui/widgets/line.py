@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from rich.console import Console
 from rich.text import Text
 from textual import events
@@ -9,20 +11,31 @@ from textual.widgets import Static
 
 
 def fitted(text: Text, width: int, lines: int, ellipsis: str) -> Text:
-    """`text` wrapped to `width`; what lies beyond `lines` lines is cut off behind an ellipsis."""
+    """`text` wrapped to `width` and `lines`: whole sentences are left out from the end until the rest fits.
+
+    A first sentence that is too long alone is cut between two words, behind an ellipsis.
+    """
     if width < 4 or lines < 1:
         return text
     wrapped = text.wrap(_WRAPPER, width)
     if len(wrapped) <= lines:
         return text
+    for end in reversed([match.end() for match in _SENTENCE.finditer(text.plain)]):
+        whole = text[:end]
+        if len(whole.wrap(_WRAPPER, width)) <= lines:
+            return whole
     last = wrapped[lines - 1]
     last.rstrip()
-    last.truncate(width - len(ellipsis) - 1)
+    room = width - len(ellipsis) - 1
+    if last.cell_len > room:
+        between = last.plain.rfind(" ", 0, room + 1)
+        last.truncate(between if between > 0 else room)
     last.rstrip()
     last.append(f" {ellipsis}")
     return Text("\n").join(wrapped[:lines])
 
 
+_SENTENCE = re.compile(r"\.(?=\s)")
 _WRAPPER = Console(width=80, color_system=None, file=None)
 
 
