@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from rich.color import Color
 from rich.style import Style
 
-COLOURMAP = "cividis"
-COLOURMAPS = ("cividis", "viridis", "magma", "crameri:batlow")
+COLOURMAP = "viridis"
+COLOURMAPS = ("viridis", "cividis", "magma", "crameri:batlow")
 """All lightness-monotone, so that they survive colour blindness, greys and print."""
 LEVELS = 32
 """More levels than an eye tells apart only cost bytes on a slow line."""

@@ -37,7 +37,7 @@ def test_lightness_rises_between_the_levels_too(colourmap: str) -> None:
 
 
 def test_a_colour_map_that_is_not_offered_is_refused_by_name() -> None:
-    with pytest.raises(ValueError, match="'jet' is none of cividis, viridis, magma, crameri:batlow"):
+    with pytest.raises(ValueError, match="'jet' is none of viridis, cividis, magma, crameri:batlow"):
         ramp(ColourMode.TRUECOLOR, "jet")
 
 
