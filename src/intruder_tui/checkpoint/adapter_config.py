@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from intruder_tui.checkpoint.adapter_kinds import HOSTED, initialisation, refuse_kind, refuse_variants
+from intruder_tui.checkpoint.adapter_kinds import HOSTED, MERGE, initialisation, refuse_kind, refuse_variants
 from intruder_tui.checkpoint.documents import read_object
 from intruder_tui.checkpoint.errors import CheckpointError
 from intruder_tui.checkpoint.files import shown
@@ -33,10 +33,11 @@ _KNOWN = frozenset(
         ),
         *("qalora_group_size", "r", "rank_pattern", "revision", "runtime_config", "target_modules"),
         *("target_parameters", "task_type", "trainable_token_indices", "use_rslora", "use_dora"),
-        *("layer_replication", "velora_config"),
+        *("layer_replication", "velora_config", "merge_weights"),
     }
 )
-_MOST_LAYERS = 10_000
+"""Fields that are read elsewhere, or that choose the modules or the training and leave the update alone."""
+_MOST_LAYERS = 1_000
 _MOST_TOKENS = 1_000_000
 
 
@@ -143,7 +144,10 @@ def adapter_config(fields: Mapping[str, object], label: str, options: AdapterOpt
         refuse_variants(fields, label)
         init, note = initialisation(fields.get("init_lora_weights", True), options.residual_base, label)
         notes += [note] if note else []
-        notes += _remarks(fields)
+        _refuse_unknown(fields, label)
+        notes += ["lora_bias is set: the bias updates are listed, not analysed"] * (
+            fields.get("lora_bias") is True
+        )
     tokens = fields.get("token_indices" if kind == "TRAINABLE_TOKENS" else "trainable_token_indices")
     return AdapterConfig(
         kind=kind,
@@ -160,15 +164,13 @@ def adapter_config(fields: Mapping[str, object], label: str, options: AdapterOpt
     )
 
 
-def _remarks(fields: Mapping[str, object]) -> list[str]:
-    notes = []
-    if fields.get("lora_bias") is True:
-        notes.append("lora_bias is set: the bias updates are listed, not analysed")
-    unknown = sorted(name for name, value in fields.items() if value and name not in _KNOWN)
-    if unknown:
-        listed = ", ".join(printable(name, 40) for name in unknown[:4])
-        notes.append(f"adapter_config.json sets {listed}, which is not known here; it may change the update")
-    return notes
+def _refuse_unknown(fields: Mapping[str, object], label: str) -> None:
+    for name, value in sorted(fields.items()):
+        if value and name not in _KNOWN:
+            raise CheckpointError(
+                f"{label}: {printable(name, 40)} is {printable(str(value), 40)}, which is not known here and "
+                f"may change the update: {MERGE}"
+            )
 
 
 def _scaling(fields: Mapping[str, object], label: str) -> Scaling:

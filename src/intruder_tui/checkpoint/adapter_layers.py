@@ -15,6 +15,8 @@ from intruder_tui.checkpoint.sides import Side
 _LAYER = re.compile(r"((?:[^.]+\.){0,8}?(?:layers|encoder\.layer|h)\.)(\d{1,6})\.", re.ASCII)
 """The places where PEFT looks for the list of layers: Llama's, BERT's and Falcon's."""
 
+_MOST_TENSORS = 200_000
+
 V = TypeVar("V")
 
 
@@ -40,6 +42,13 @@ def repeated(side: Side, layers: Sequence[int]) -> Side:
     places: dict[int, list[int]] = defaultdict(list)
     for place, layer in enumerate(layers):
         places[layer].append(place)
+    matches = [match for name in side.names if (match := _LAYER.match(name))]
+    made = sum(len(places.get(int(match[2]), ())) for match in matches)
+    if made > _MOST_TENSORS:
+        raise CheckpointError(
+            f"adapter_config.json repeats layers (layer_replication) into {made} tensors; "
+            f"at most {_MOST_TENSORS} are read"
+        )
     return replace(side, tensors=_renamed(side.tensors, places), absent=_renamed(side.absent, places))
 
 

@@ -213,7 +213,9 @@ def test_lora_over_a_quantised_base_is_refused(tmp_path: Path) -> None:
         ({"trainable_token_indices": [-1]}, "not a list of row numbers"),
         ({"trainable_token_indices": {"embed": "x"}}, "not a list of row numbers"),
         ({"layer_replication": [[0]]}, "not a list of"),
-        ({"layer_replication": [[0, 10**9]]}, "over 10000 layers"),
+        ({"layer_replication": [[0, 10**9]]}, "over 1000 layers"),
+        ({"layer_replication": [[0, 1]] * 9999}, "over 1000 layers"),
+        ({"use_future": {"depth": 2}}, "use_future is {'depth': 2}, which is not known here"),
         ({"layer_replication": [[0, 4]]}, "layer_replication"),
         ({"use_qalora": True}, "QALoRA"),
         ({"init_lora_weights": "pissa_niter_16"}, "PiSSA"),
@@ -252,11 +254,16 @@ def test_a_bias_that_counts_the_second_axis_is_a_transposed_convolutions(
     assert ("transposed convolution" in row.reason) == (bias == 4)
 
 
-def test_an_unknown_field_is_said(tmp_path: Path) -> None:
-    pairing = adapter_pairing(tmp_path, GOOD, {**CONFIG, "use_future": True, "another": None})
-    assert pairing.tuned.notes == (
-        "adapter_config.json sets use_future, which is not known here; it may change the update",
-    )
+def test_an_unknown_field_that_is_not_set_is_harmless(tmp_path: Path) -> None:
+    pairing = adapter_pairing(tmp_path, GOOD, {**CONFIG, "use_future": False, "another": None})
+    assert pairing.tuned.notes == ()
+
+
+def test_repeated_layers_are_bounded_by_their_tensors(tmp_path: Path) -> None:
+    base = {f"model.layers.0.part{index}.weight": (1, 1) for index in range(201)}
+    config = {**CONFIG, "layer_replication": [[0, 1]] * 1000}
+    with pytest.raises(CheckpointError, match="into 201000 tensors; at most 200000"):
+        adapter_pairing(tmp_path, GOOD, config, base)
 
 
 JSON_VALUES = st.recursive(
