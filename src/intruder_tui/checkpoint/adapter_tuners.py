@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 from collections.abc import Mapping
 from importlib.util import find_spec
 
@@ -31,6 +33,10 @@ _ELSEWHERE = frozenset(
     }
 )
 """Fields that choose the modules, or are settled for the one module here."""
+_NO_SIZE = re.compile(r"alpha|lambda|scal|seed|dropout|eps")
+"""Names of numbers that make no tensor: factors and seeds."""
+_ITERATIONS = re.compile(r"niter|terms|^depth$")
+_MOST_ITERATIONS = 1_000
 _LARGEST_RANK = 65_536
 _ADALORA_EPSILON = 1e-5
 """What PEFT adds to the rank it divides by."""
@@ -101,9 +107,25 @@ def hosted(base: Recipe, shape: tuple[int, int], change: Change, config: Adapter
         # A feed-forward layer's vector scales its inputs; PEFT tells by a pattern what the shape tells too.
         feedforward = gains is not None and gains.shape == (1, shape[1]) and shape[1] != 1
         fields["feedforward_modules"] = [change.module] if feedforward else []
+    _check_sizes(fields, shape)
     parts = tuple(Named(part, tensor) for part, tensor in sorted(change.parts.items()))
     shown_rank = rank if isinstance(rank, int) and rank > 0 else None
     return Hosted(base, config.kind, change.module, json.dumps(fields, sort_keys=True), parts, shown_rank)
+
+
+def _check_sizes(fields: Mapping[str, object], shape: tuple[int, int]) -> None:
+    """Raise Unusable where a number of the configuration would make a tensor larger than the weight."""
+    for name, value in fields.items():
+        if isinstance(value, bool) or not isinstance(value, int | float) or _NO_SIZE.search(name):
+            continue
+        most = math.prod(shape) if "frequency" in name else max(shape)
+        if _ITERATIONS.search(name):
+            most = _MOST_ITERATIONS
+        if value > most:
+            raise Unusable(
+                f"adapter_config.json says {printable(name, 40)} = {value}; at most {most} is read for a weight "
+                f"of {shape_text(shape)}"
+            )
 
 
 def _settle(fields: dict[str, object], described: Mapping[str, object], field: str, module: str) -> None:

@@ -159,6 +159,27 @@ def test_what_peft_does_not_take_is_one_line(models: Path, tmp_path: Path) -> No
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize(
+    ("name", "field", "value", "most"),
+    [
+        ("GraLoRA", "hybrid_r", 10**7, 32),
+        ("FourierFT", "n_frequency", 10**12, 1024),
+        ("OFT", "oft_block_size", 10**9, 32),
+        ("SHiRA", "r", 60_000, 32),
+        ("OFT", "num_cayley_neumann_terms", 10**9, 1000),
+    ],
+)
+def test_numbers_larger_than_the_weight_are_refused_before_peft_allocates(
+    models: Path, tmp_path: Path, name: str, field: str, value: int, most: int
+) -> None:
+    write_tuner(make_llama(), tmp_path, name)
+    path = tmp_path / "adapter_config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), field: value}))
+    rows = refused(open_pairing(str(models / "llama"), str(tmp_path)))
+    assert f"{field} = {value}; at most {most}" in rows[Q]
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
 def test_a_tuner_on_gpt2s_orientation_is_refused(models: Path, tmp_path: Path) -> None:
     tuned = write_tuner(
         make_gpt2(), tmp_path, "IA3", target_modules=["c_attn"], feedforward_modules=[], fan_in_fan_out=True
