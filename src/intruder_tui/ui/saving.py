@@ -114,7 +114,7 @@ class Shown:
                     profile(result, self.vector, definition), definition.eps, colours, glyphs, 24
                 )
             case View.INTRUDERS:
-                return intruder_table(result, definition, mode=colours, glyphs=glyphs)
+                return intruder_table(result, definition, mode=colours, glyphs=glyphs, width=WIDTH)
             case View.SPECTRUM:
                 return Spectrum(result, definition, colours, glyphs, 30)
             case _:

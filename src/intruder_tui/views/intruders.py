@@ -24,7 +24,7 @@ MIXING = 0.5
 """An intruder with more than this share of its energy near its own rank is marked as perhaps mixed."""
 GAP = 2
 """Columns between two cells, and around the table's first and last."""
-DROPPED = ("sigma base", "made of", "cluster", "shift", "window", "in dW", "base i")
+DROPPED = ("sigma base", "made of", "cluster", "shift", "window", "in dW", "base i", "sigma", "mark")
 """Columns that a narrow table does without, the least important first."""
 
 
@@ -178,7 +178,9 @@ def cells(
         if width is None or _width(columns) <= width:
             break
         columns.pop(name, None)
-        if name == "sigma base":  # without it the other singular value needs no further name
+        if (
+            name == "sigma base" and "sigma" in columns
+        ):  # without it the other singular value needs no further name
             columns["sigma"] = (f"{glyphs.sigma}{factor}", sigmas)
     heads = tuple(head for head, _ in columns.values())
     return Cells(heads, tuple(zip(*(texts for _, texts in columns.values()), strict=True)))
@@ -209,10 +211,11 @@ def intruder_table(
     mode: ColourMode = ColourMode.TRUECOLOR,
     glyphs: Glyphs = UNICODE,
     most: int = MOST_ROWS,
+    width: int | None = None,
 ) -> Table:
-    """The rows as a rich table."""
+    """The rows as a rich table; with a `width` the least important columns give way until the rest fits."""
     rows = intruder_rows(result, definition, most)
-    text = cells(rows, definition.eps, glyphs)
+    text = cells(rows, definition.eps, glyphs, width=width)
     tone = tones(mode)
     table = Table(box=None, padding=(0, 1), header_style=tone.muted, pad_edge=False)
     for head in text.heads:

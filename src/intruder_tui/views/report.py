@@ -55,7 +55,7 @@ def matrix_report(
             Text(),
             Heatmap(result.side(definition.side), definition.k, definition.eps, colours, glyphs, lines=20),
             Text(),
-            intruder_table(result, definition, mode=colours, glyphs=glyphs),
+            intruder_table(result, definition, mode=colours, glyphs=glyphs, width=width),
             Text(),
             update_view(result, width=width, mode=colours, glyphs=glyphs),
         ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -161,3 +162,21 @@ def test_tab_separated_for_the_clipboard() -> None:
     lines = text.split("\n")
     assert len(lines) == 3
     assert {line.count("\t") for line in lines} == {7}
+
+
+@pytest.mark.parametrize("width", [120, 70, 60, 40])
+def test_a_narrow_table_loses_columns_and_never_half_a_number(width: int) -> None:
+    result, definition = traced((1.2, 0.6)), Definition(k=12)
+    whole = {cell for row in cells(intruder_rows(result, definition), 0.5).rows for cell in row}
+    console = Console(width=width, color_system=None)
+    with console.capture() as capture:
+        console.print(intruder_table(result, definition, mode=ColourMode.NONE, width=width))
+    head, *lines = capture.get().splitlines()
+    assert "best |cos|" in head
+    assert len(lines) == 12
+    for j, line in enumerate(lines):
+        assert "…" not in line
+        words = re.split(r" {2,}", line.strip().removeprefix("● ").removeprefix("· ").strip())
+        assert words[0] == str(j)
+        assert {word.strip() for word in words} <= {cell.strip() for cell in whole}
+        assert words[-1] in ("intruder", "matched", "undecided", "intruder, mixing?")
