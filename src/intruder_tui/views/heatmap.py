@@ -21,24 +21,36 @@ def legend(
     mode: ColourMode, eps: float, glyphs: Glyphs = UNICODE, width: int = 60, colourmap: str = COLOURMAP
 ) -> list[Segment]:
     """One line that explains the colours or signs: the scale of |cos|, eps on it, the outline."""
+    for cells, gap in ((20, 3), (10, 3), (10, 2), (10, 1)):
+        segments = _legend(mode, eps, glyphs, cells, " " * gap, colourmap)
+        if sum(map(Segment.get_line_length, segments)) <= width:
+            break
+    while len(segments) > 1 and sum(map(Segment.get_line_length, segments)) > width:
+        segments.pop()
+    return merged(segment for part in segments for segment in part)
+
+
+def _legend(
+    mode: ColourMode, eps: float, glyphs: Glyphs, cells: int, gap: str, colourmap: str
+) -> list[list[Segment]]:
+    """The scale in `cells` cells, its end, eps, the outline: the most needed first."""
     tone = tones(mode)
-    cells = 20 if width >= 50 else 10
     middles = (np.arange(cells) + 0.5) / cells
     at = min(int(eps * cells), cells - 1)
     segments = [Segment("|cos| 0 ", tone.muted)]
+    bar = "│" if mode.ramp and glyphs.half else glyphs.setting
     if mode.ramp and glyphs.half:
         colours = ramp(mode, colourmap)
         for place, level in enumerate(colours.levels(middles)):
             style = Style(color=colours.contrast(int(level)), bgcolor=colours.colours[int(level)])
-            segments.append(Segment("│" if place == at else " ", style))
+            segments.append(Segment(bar if place == at else " ", style))
     else:
         signs = glyphs.ramp
         for place, value in enumerate(middles):
             sign = signs[min(int(value * len(signs)), len(signs) - 1)]
-            segments.append(Segment("|" if place == at else sign, tone.text))
-    bar = "│" if mode.ramp and glyphs.half else "|"
-    gap = "   " if width >= 50 else "  "
-    parts = [
+            segments.append(Segment(bar if place == at else sign, tone.text))
+    return [
+        segments,
         [Segment(" 1", tone.muted)],
         [Segment(f"{gap}{bar} {glyphs.eps} {eps:.2f}", tone.muted)],
         [
@@ -46,10 +58,6 @@ def legend(
             Segment(" intruder", tone.muted),
         ],
     ]
-    for part in parts:
-        if Segment.get_line_length([*segments, *part]) <= width:
-            segments += part
-    return merged(segments)
 
 
 @dataclass(frozen=True, eq=False)

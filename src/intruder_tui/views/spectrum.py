@@ -85,8 +85,7 @@ class Spectrum:
             yield Segment.line()
         yield Segment(f"{'rank j':>{MARGIN - 1}} {axes.ranks()}", tone.muted)
         yield Segment.line()
-        yield Segment(" " * MARGIN)
-        yield from self._legend(curves)
+        yield from self._legend(curves, options.max_width)
         yield Segment.line()
 
     def _styles(self) -> dict[str, tuple[str, Style]]:
@@ -112,16 +111,25 @@ class Spectrum:
                 canvas[line][axes.column(j)] = (self.glyphs.intruder, tone.accent)
         return canvas
 
-    def _legend(self, curves: list[Series]) -> list[Segment]:
+    def _legend(self, curves: list[Series], width: int) -> list[Segment]:
+        """The signs and their names on one line; a short one does without the letter, then the margin."""
+        letter = f"{self.glyphs.sigma} "
+        for margin, prefix, gap in ((MARGIN, letter, 3), (MARGIN, "", 3), (MARGIN, "", 2), (0, "", 2)):
+            segments = [Segment(" " * margin), *self._entries(curves, prefix, " " * gap)]
+            if Segment.get_line_length(segments) <= width:
+                break
+        return segments
+
+    def _entries(self, curves: list[Series], prefix: str, gap: str) -> list[Segment]:
         tone = tones(self.mode)
         segments = []
         styles = self._styles()
         for curve in sorted(curves, key=lambda c: ("W0", "W1", "dW").index(c.name)):
             sign, style = styles[curve.name]
-            segments += [Segment(sign, style), Segment(f" {self.glyphs.sigma} {curve.name}   ", tone.muted)]
+            segments += [Segment(sign, style), Segment(f" {prefix}{curve.name}{gap}", tone.muted)]
         segments += [Segment(self.glyphs.intruder, tone.accent), Segment(" intruder", tone.muted)]
         if rounding_edge(self.result) is not None:
-            segments.append(Segment(f"   {self.glyphs.floor * 2} rounding noise", tone.muted))
+            segments.append(Segment(f"{gap}{self.glyphs.floor * 2} rounding noise", tone.muted))
         return segments
 
 

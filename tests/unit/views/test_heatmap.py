@@ -15,7 +15,7 @@ from tests.support.results import planted
 
 from intruder_tui.definition import Verdict
 from intruder_tui.results import Similarity
-from intruder_tui.views.glyphs import ASCII, UNICODE
+from intruder_tui.views.glyphs import ASCII, UNICODE, Glyphs
 from intruder_tui.views.grid import empty, grid
 from intruder_tui.views.heatmap import Heatmap, legend
 from intruder_tui.views.painter import Painter, Scale, column_marks, fit
@@ -124,7 +124,7 @@ def test_a_pooled_column_takes_the_most_alarming_verdict() -> None:
 def test_the_legend_marks_eps_where_it_lies() -> None:
     text = "".join(s.text for s in legend(ColourMode.NONE, 0.25, ASCII, 60))
     bar = text[len("|cos| 0 ") : len("|cos| 0 ") + 20]
-    assert bar.index("|") == 5
+    assert bar.index("!") == 5
     assert "eps 0.25" in text
 
 
@@ -138,7 +138,7 @@ GOLDEN = """\
      4 |   |          |   |
      5 |   |          |   |
        +---+          +---+
-       |cos| 0  .:-=|*#%@ 1  | eps 0.50  ++ intruder
+       |cos| 0  .:-=!*#%@ 1   ! eps 0.50   ++ intruder
 """
 
 
@@ -168,3 +168,18 @@ def test_bounds_alone_are_no_picture() -> None:
     with console.capture() as capture:
         console.print(Heatmap(bounds, 3, 0.5, ColourMode.NONE, ASCII))
     assert capture.get() == "only bounds are known: no similarities to draw\n"
+
+
+@pytest.mark.parametrize("signs", [UNICODE, ASCII])
+@pytest.mark.parametrize("width", [44, 50, 55, 60])
+def test_the_legend_names_the_outline_at_every_usual_width(width: int, signs: Glyphs) -> None:
+    for mode in (ColourMode.TRUECOLOR, ColourMode.NONE):
+        text = "".join(s.text for s in legend(mode, 0.5, signs, width))
+        assert text.endswith("intruder")
+        assert f"{signs.eps} 0.50" in text
+        assert len(text) <= width
+
+
+def test_no_sign_of_a_value_is_a_sign_of_the_outline() -> None:
+    for signs in (UNICODE, ASCII):
+        assert not set(signs.ramp + signs.heights) & {*signs.edges, signs.upright, signs.setting}

@@ -12,7 +12,7 @@ from tests.support.results import bounded, planted, unchanged
 
 from intruder_tui.definition import Definition
 from intruder_tui.results import MatrixResult
-from intruder_tui.views.glyphs import ASCII
+from intruder_tui.views.glyphs import ASCII, UNICODE
 from intruder_tui.views.palette import ColourMode
 from intruder_tui.views.spectrum import Spectrum, rounding_edge, series
 
@@ -77,3 +77,17 @@ def test_values_that_are_all_zero_do_not_break_it() -> None:
     assert shown(flat) == ["no singular values to draw"]
     same = replace(flat, sigma_base=np.full(128, math.pi, np.float32))
     assert len(shown(same)) == 11
+
+
+@pytest.mark.parametrize("width", [50, 53, 70, 100])
+def test_the_legend_fits(width: int) -> None:
+    result = planted()
+    result = replace(result, update=replace(result.update, rounding_floor=0.01))
+    console = Console(width=width, color_system=None)
+    for glyphs in (ASCII, UNICODE):
+        with console.capture() as capture:
+            console.print(Spectrum(result, Definition(), ColourMode.NONE, glyphs, 12))
+        legend = capture.get().splitlines()[-1]
+        for word in ("W0", "W1", "dW", "intruder", "rounding noise"):
+            assert word in legend
+        assert len(legend.rstrip()) <= width

@@ -74,4 +74,4 @@ def test_the_tallest_bar_stands_at_the_best_match() -> None:
     for j in (0, 3, 7):
         text = shown(result, j, 8 + 32 * 4, 14)
         top = next(line for line in text if line.startswith("     1 "))
-        assert top[8:].index("|") == 4 * int(result.left.index[j])
+        assert top[8:].index("I") == 4 * int(result.left.index[j])
