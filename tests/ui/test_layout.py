@@ -263,3 +263,16 @@ async def test_only_the_rows_of_a_session_are_listed() -> None:
         data = one.tree.root.data
         assert data is not None
         assert {leaf.row for leaf in data.leaves()} == {row.name for row in llama_rows()}
+
+
+@pytest.mark.parametrize("ascii_only", [False, True])
+async def test_eleven_vectors_keep_a_line_each_on_the_smallest_usual_screen(ascii_only: bool) -> None:
+    async with opened(size=(80, 24), options=replace(TRUECOLOR, ascii=ascii_only)) as one:
+        await one.press("n", "plus")
+        assert one.main.definition.k == 11
+        assert one.map._painter.height == 2
+        assert one.map._painter.scale.width >= 3
+        assert one.map._painter.lines == 11
+        assert not one.map.show_vertical_scrollbar
+        await one.press("plus")
+        assert one.map._painter.height == (2 if ascii_only else 1)

@@ -97,8 +97,12 @@ class HeatmapMap(ScrollView, can_focus=True):
         else:
             cells = grid(block, k)
         self._painter = self._paint(cells, room)
+        if self._painter.scale.height == 1:
+            # Whole lines are worth more than the line that holds the lower ends of the outlines.
+            self._painter = self._paint(cells, (room[0], room[1] + 1))
+        ends = self._painter.lines != room[1] + 1
         self._cursor = (min(self._cursor[0], k - 1), min(self._cursor[1], k - 1))
-        self.virtual_size = Size(GUTTER + self._painter.width, HEAD + self._painter.lines + 1)
+        self.virtual_size = Size(GUTTER + self._painter.width, HEAD + self._painter.lines + ends)
         self.refresh()
         self.call_after_refresh(self._scroll_to_cursor)
 
