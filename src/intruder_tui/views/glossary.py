@@ -23,6 +23,14 @@ def definition_in_force(definition: Definition, glyphs: Glyphs = UNICODE) -> lis
         (f"side {definition.side.value}", f"{space}; u switches to the other one"),
         (f"k {definition.k}", "how many tuned vectors are examined, from the largest singular value down"),
         (f"{glyphs.eps} {definition.eps:.2f}", "the threshold; changing side, k or it computes nothing anew"),
+        (
+            "strongest",
+            "the intruder with the lowest best match in the whole checkpoint: the most foreign one",
+        ),
+        (
+            f"{glyphs.sigma} rank",
+            "j, counted from 0: rank 0 has the largest singular value of the tuned matrix",
+        ),
     ]
 
 
