@@ -162,9 +162,17 @@ def _packed_integers(name: str, tensors: Tensors, config: Config) -> Found:
     if scale is None or shape is None or scale.dtype not in FLOATS or len(values.shape) != 2:
         return target, _refused(values, scheme), used
     size = _stored_shape(shape)
-    bits = next((b for b in (2, 4, 8) if size and values.shape == (size[0], math.ceil(size[1] * b / 32))), 0)
-    if values.dtype != "I32" or not size or not bits:
+    if values.dtype != "I32" or not size:
         return target, _refused(values, scheme), used
+    said = _widths_of(config)
+    fits = [
+        bits for bits in said or _PACKED_NOISE if values.shape == (size[0], math.ceil(size[1] * bits / 32))
+    ]
+    if len(fits) != 1 or fits[0] not in _PACKED_NOISE:
+        widths = f"num_bits {', '.join(map(str, said))}" if said else "no num_bits in config.json"
+        stored = f"{shape_text(values.shape)} words for {shape_text(size)} values"
+        return target, _refused(values, f"{scheme}, {widths}, {stored}"), used
+    bits = fits[0]
     groups = scale.shape[1] if len(scale.shape) == 2 else 1
     if math.prod(scale.shape) == 1:
         block = size
@@ -175,6 +183,19 @@ def _packed_integers(name: str, tensors: Tensors, config: Config) -> Found:
     recipe = PackedIntegers(values, scale, size, bits, block)
     scheme = f"int{bits} (compressed-tensors)"
     return target, Packed(values, size, scheme, (recipe,), _PACKED_NOISE[bits]), used
+
+
+def _widths_of(config: Config) -> list[int]:
+    """The bit widths that the groups of config.json give weights, each once; empty where none is said."""
+    described = config.get("quantization_config") or config.get("compression_config")
+    groups = described.get("config_groups") if isinstance(described, dict) else None
+    widths: set[int] = set()
+    for group in groups.values() if isinstance(groups, dict) else ():
+        weights = group.get("weights") if isinstance(group, dict) else None
+        bits = weights.get("num_bits") if isinstance(weights, dict) else None
+        if type(bits) is int and 0 < bits <= 32:
+            widths.add(bits)
+    return sorted(widths)
 
 
 def _stored_shape(tensor: StoredTensor) -> tuple[int, int] | None:

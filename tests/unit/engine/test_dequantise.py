@@ -162,6 +162,26 @@ def test_packed_integers_equal_compressed_tensors(tmp_path: Path, bits: int, gro
     assert torch.equal(got, values.float() * wide)
 
 
+def test_the_width_of_packed_integers_is_the_configs(tmp_path: Path) -> None:
+    from compressed_tensors.compressors.pack_quantized.helpers import pack_to_int32
+
+    values = torch.tensor([[-8, 7, 3, -1], [0, 1, -2, 5]], dtype=torch.int8)
+    tensors = {
+        "q.weight_packed": pack_to_int32(values, 4),
+        "q.weight_scale": torch.tensor([[0.5], [2.0]]),
+        "q.weight_shape": torch.tensor(values.shape),
+    }
+
+    def read(*widths: int) -> Packed:
+        groups = {f"group_{width}": {"weights": {"num_bits": width}} for width in widths}
+        return folded(tmp_path, tensors, config_groups=groups)["q.weight"]
+
+    assert torch.equal(made(read(4).recipes[0]), values.float() * tensors["q.weight_scale"])
+    assert "no num_bits in config.json, 2 x 1 words for 2 x 4 values" in read().reason
+    assert "num_bits 4, 8, 2 x 1 words" in read(4, 8).reason
+    assert "num_bits 3, 2 x 1 words" in read(3).reason
+
+
 def test_constants_that_do_not_fit_are_an_error(tmp_path: Path) -> None:
     from bitsandbytes import functional
 
