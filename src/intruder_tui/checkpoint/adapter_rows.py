@@ -33,6 +33,7 @@ from intruder_tui.checkpoint.sides import Side
 from intruder_tui.checkpoint.tied import lent
 
 _INITS = {"pissa": "PiSSA", "olora": "OLoRA"}
+_UNROUNDED = frozenset({"F32", "F64"})
 _LEFT_ALONE = "the adapter leaves it alone"
 _ATTENTION_WEIGHT = "in_proj_weight"
 """The weight of torch's MultiheadAttention that LoRA on the module itself changes."""
@@ -97,9 +98,18 @@ def change_row(match: Match, left: Side, change: Change, adapter: Adapter) -> Ro
     layer = Layer(Role.LINEAR, "") if len(shape) > 2 else layer_of(match.base, shape)
     match = replace(match, rule=change.rule or match.rule)
     notes = _base_notes(match.base, left)
+    if isinstance(recipes[1], Reinitialised) and dtype not in _UNROUNDED:
+        notes = (*notes, _rounding_note(_INITS[recipes[1].init], dtype))
     if len(shape) > 2:
         notes = (*notes, f"a convolution ({shape_text(shape)}), seen as out x everything else")
     return comparable_row(match, layer, *recipes, (dtype, adapted), notes)
+
+
+def _rounding_note(init: str, dtype: str) -> str:
+    return (
+        f"{init} left a residual that was rounded to the base's dtype ({dtype}) in training; that rounding "
+        "is not in this difference"
+    )
 
 
 def _recipes(name: str, left: Side, change: Change, adapter: Adapter) -> tuple[Recipe, Recipe]:

@@ -259,6 +259,23 @@ def test_an_unknown_field_that_is_not_set_is_harmless(tmp_path: Path) -> None:
     assert pairing.tuned.notes == ()
 
 
+@pytest.mark.parametrize(("init", "called"), [("pissa", "PiSSA"), ("olora", "OLoRA")])
+def test_the_rounding_of_a_residual_is_said_on_the_row(tmp_path: Path, init: str, called: str) -> None:
+    def notes(dtype: str, directory: Path) -> tuple[str, ...]:
+        directory.mkdir()
+        write_sparse(directory / "base.safetensors", BASE, dtype)
+        write_sparse(directory / "adapter_model.safetensors", GOOD, "F32")
+        (directory / "adapter_config.json").write_text(json.dumps({**CONFIG, "init_lora_weights": init}))
+        pairing = open_pairing(str(directory / "base.safetensors"), str(directory))
+        pair = row_of(pairing, "layers.0.q_proj.weight").pair
+        assert pair is not None
+        return pair.notes
+
+    assert notes("F32", tmp_path / "wide") == ()
+    (note,) = notes("BF16", tmp_path / "narrow")
+    assert note.startswith(f"{called} left a residual that was rounded to the base's dtype (BF16)")
+
+
 def test_repeated_layers_are_bounded_by_their_tensors(tmp_path: Path) -> None:
     base = {f"model.layers.0.part{index}.weight": (1, 1) for index in range(201)}
     config = {**CONFIG, "layer_replication": [[0, 1]] * 1000}
