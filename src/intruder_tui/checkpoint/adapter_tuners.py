@@ -123,8 +123,8 @@ def _check_sizes(fields: Mapping[str, object], shape: tuple[int, int]) -> None:
             most = _MOST_ITERATIONS
         if value > most:
             raise Unusable(
-                f"adapter_config.json says {printable(name, 40)} = {value}; at most {most} is read for a weight "
-                f"of {shape_text(shape)}"
+                f"adapter_config.json says {printable(name, 40)} = {value}; at most {most} is read "
+                f"for a weight of {shape_text(shape)}"
             )
 
 
