@@ -61,7 +61,7 @@ def our_counts(directory: Path, side: Side) -> dict[str, int]:
     return {
         name.removesuffix(".weight"): count
         for name, count in counts.items()
-        if count is not None and not (pair := session.row(name).pair) is None and not pair.untouched
+        if count is not None and (pair := session.row(name).pair) is not None and not pair.untouched
     }
 
 

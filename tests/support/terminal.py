@@ -19,7 +19,7 @@ PATIENCE = 60.0
 
 
 class Terminal:
-    """`intruder-tui ARGUMENTS` in a terminal of a given size; what it wrote, and what stands on the screen."""
+    """`intruder-tui ARGUMENTS` in a terminal of a given size: what it wrote, what stands on the screen."""
 
     def __init__(
         self, *arguments: str | Path, cache: Path, columns: int = 80, lines: int = 24, **environment: str
