@@ -38,6 +38,8 @@ SHOTS = (
     Shot("intruders", 120, 34, ("2",)),
     Shot("spectrum", 120, 34, ("3",)),
     Shot("update", 120, 34, ("4",)),
+    Shot("sweep", 120, 34, ("5",)),
+    Shot("map", 120, 34, ("6",)),
     Shot("heatmap-80x24-256-colours", 80, 24, colour="256"),
     Shot("heatmap-80x24-ascii", 80, 24, colour="none", ascii=True),
 )
@@ -54,7 +56,7 @@ async def draw(shot: Shot, sessions: list[Session], engine: InlineEngine) -> str
             await pilot.press("n")
         for key in shot.keys:
             await pilot.press(key)
-        await pilot.pause(0.5)
+        await pilot.pause(1.5)
         return offline_svg(app.export_screenshot(title="intruder-tui demo"))
 
 
