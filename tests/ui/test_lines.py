@@ -63,7 +63,7 @@ def test_the_footer_never_spills_and_keeps_help_first(plain: Look, width: int) -
 
 
 def test_every_hint_is_a_binding_and_has_a_place() -> None:
-    known = {binding.id for binding in MAIN} | {"help", "quit", "snapshot"}
+    known = {binding.id for binding in MAIN} | {"help", "quit", "snapshot", "commands"}
     assert {one for ids, _ in HINTS for one in ids} <= known
     assert {ids[0] for ids, _ in HINTS} == set(ORDER)
 

@@ -25,11 +25,12 @@ def guard_terminal(close: Callable[[], None]) -> None:
         return
 
     def leave(number: int, _frame: FrameType | None) -> None:
+        with suppress(Exception):
+            close()
+        # Last of all: Textual's own thread may still be writing what it had queued.
         with suppress(OSError, ValueError, termios.error):
             os.write(sys.__stderr__.fileno() if sys.__stderr__ else 2, _LEAVE.encode())
             termios.tcsetattr(0, termios.TCSANOW, found)
-        with suppress(Exception):
-            close()
         os._exit(128 + number)
 
     for number in (signal.SIGTERM, signal.SIGHUP):

@@ -192,7 +192,9 @@ def test_what_the_initialisation_took_is_recomputed(
     merged = tuned.merge_and_unload().state_dict()
     for pair in pairing.pairs:
         oracle = merged[pair.name].T if conv1d else merged[pair.name]
-        torch.testing.assert_close(merged_by_us(pair), oracle, rtol=0, atol=2e-6)
+        torch.testing.assert_close(
+            merged_by_us(pair), oracle, rtol=0, atol=1e-5
+        )  # PEFT factorises in float32
         tuned_side, _ = assemble(pair.tuned, CPU)
         assert pair.untouched or isinstance(tuned_side, LoraFactors)
     assert sum(not pair.untouched for pair in pairing.pairs) == 2 * len(targets)
@@ -250,7 +252,7 @@ def test_a_pissa_adapter_converted_to_lora_is_plain(models: Path, tmp_path: Path
     pairing = open_pairing(str(models / "llama"), str(tmp_path / "adapter"))
     merged = tuned.merge_and_unload().state_dict()
     for pair in pairing.pairs:
-        torch.testing.assert_close(merged_by_us(pair), merged[pair.name], rtol=0, atol=2e-6)
+        torch.testing.assert_close(merged_by_us(pair), merged[pair.name], rtol=0, atol=1e-5)
     assert [pair.adapter_rank for pair in pairing.pairs if not pair.untouched] == [4, 4]
 
 
