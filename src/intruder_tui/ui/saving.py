@@ -1,4 +1,7 @@
-"""What a snapshot holds: the view in front or the whole screen, its data, and a figure for papers."""
+"""What a snapshot holds: the view in front or the whole screen, its data, and a figure for papers.
+
+The writers are imported when something is saved: the first frame does not wait for them.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +17,8 @@ from textual.strip import Strip
 
 from intruder_tui.engine.session import Session
 from intruder_tui.export.caption import caption, identity_document
-from intruder_tui.export.figures import spectrum_figure, sweep_figure, update_figure
-from intruder_tui.export.grids import heatmap_figure, map_figure
 from intruder_tui.export.matrix import matrix_document
-from intruder_tui.export.pictures import PictureError, pictures, png
 from intruder_tui.export.snapshot import stem
-from intruder_tui.export.tables import matrix_csv
 from intruder_tui.ui import subject as words
 from intruder_tui.ui.look import Look
 from intruder_tui.ui.scope import Scope
@@ -122,6 +121,9 @@ class Shown:
 
     def figure(self) -> str | None:
         """The figure for papers; None where there is nothing to draw."""
+        from intruder_tui.export.figures import spectrum_figure, sweep_figure, update_figure
+        from intruder_tui.export.grids import heatmap_figure, map_figure
+
         scope, result = self.scope, self.one.result
         if self.of_model:
             sessions: Sequence[Session] = scope.sessions if self.view is not View.MAP else [scope.session]
@@ -151,6 +153,8 @@ class Shown:
         """The intruder table as CSV; None where there is none."""
         if self.of_model or self.one.result is None or not self.one.viewable:
             return None
+        from intruder_tui.export.tables import matrix_csv
+
         return matrix_csv(self.one.name, self.one.result, self.scope.definition)
 
 
@@ -162,6 +166,8 @@ def contents(
     A PNG needs resvg-py; without it there is none.
     """
     title = f"{shown.scope.session.pairing.tuned.label} {shown.view.value}"
+    from intruder_tui.export.pictures import PictureError, pictures, png
+
     drawn = pictures(
         shown.picture() if screen is None else screen,
         width=WIDTH if screen is None else width,
