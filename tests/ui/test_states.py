@@ -231,6 +231,10 @@ async def test_a_result_that_left_the_cache_can_be_asked_for_again() -> None:
         cache.ready.clear()  # type: ignore[attr-defined]
         await one.press("j")
         await one.settle(0.4)
+        assert one.submitted == []
+        assert "ask for it again" in one.text()
+        await one.press("enter")
+        await one.settle()
         assert one.submitted == ["model.layers.0.self_attn.k_proj.weight"]
 
 
