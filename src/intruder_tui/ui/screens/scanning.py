@@ -1,0 +1,123 @@
+"""Answers: asking for them, taking them in as they come, repainting what they change."""
+
+from __future__ import annotations
+
+from textual.timer import Timer
+
+from intruder_tui.engine.protocol import Event, Finished, Stage
+from intruder_tui.engine.session import PENDING, Session, State
+from intruder_tui.ui.look import Look
+from intruder_tui.ui.options import UiOptions
+from intruder_tui.ui.screens.front import Front
+from intruder_tui.ui.widgets.header import HeaderLine
+
+SETTLE = 0.1
+"""Seconds between two repaints of the totals while answers come in."""
+BEAT = 1.0
+"""Seconds between two steps of the one slow mark."""
+CHUNK = 16
+"""Rows looked up in the cache between two chances for a key to be heard."""
+
+
+class Scanning(Front):
+    """Requests and events of the sessions."""
+
+    def __init__(self, sessions: list[Session], options: UiOptions, look: Look, log: str) -> None:
+        super().__init__(sessions, options, look, log)
+        self._follow_worst = options.select == "worst"
+        self._computing: set[str] = set()
+        self._beat: Timer | None = None
+        self._settling = False
+
+    def _prime(self) -> None:
+        """Look up a few rows in the cache, then let keys be heard."""
+        session = next((s for s in (self.session, *self._sessions) if not s.primed), None)
+        if session is None:
+            if self._follow_worst:
+                self.session.scan()
+                self._settle(self.session.default_names)
+            return
+        found = session.prime(CHUNK)
+        if found:
+            self._pane.changed()
+        if session is self.session and found:
+            self._settle(found)
+        self.call_later(self._prime)
+
+    def take(self, event: Event) -> None:
+        """Apply an engine's event to the session it belongs to; on the interface's thread."""
+        if isinstance(event, Finished):
+            self._pace.finished(event.job, event.seconds)
+        elif isinstance(event, Stage):
+            self._stopwatch.entered(event.job, event.stage)
+        for session in self._sessions:
+            changed = session.apply(event)
+            if changed:
+                self._pane.changed()
+            if session is self.session:
+                self._refine(changed)
+                self._settle(changed)
+
+    def _settle(self, changed: list[str]) -> None:
+        """Repaint what changed: rows and the subject now, sums and sentence a little later."""
+        session = self.session
+        self._side.layer_tree.changed(changed)
+        if self.selected in changed:
+            self._tell_subject()
+        self._computing.difference_update(changed)
+        self._computing.update(name for name in changed if session.stage(name))
+        if self._beat is not None:
+            (self._beat.resume if self._computing else self._beat.pause)()
+        if not self._settling:
+            self._settling = True
+            self.set_timer(SETTLE, self._settled)
+
+    def _settled(self) -> None:
+        self._settling = False
+        self._tell_totals()
+        totals = self.session.totals(self._definition)
+        if self._follow_worst and not totals.pending and totals.answered:
+            self._follow_worst = False
+            worst = self.session.strongest(self._definition)
+            if worst is not None:
+                self._select(worst[0])
+
+    def _tick(self) -> None:
+        """One step of the slow mark on the rows that compute, and of the times that are shown."""
+        self._badges.phase = 1 - self._badges.phase
+        self._side.layer_tree.changed(self._computing)
+        self.query_one(HeaderLine).run_down(self._pace.left())
+        if self.selected is not None and self.selected in self._computing:
+            self._pane.tell_time(self._subject(self.selected))
+
+    def _request(self, name: str) -> None:
+        self.session.request(name)
+        self._settle([name])
+
+    def _refine(self, changed: list[str]) -> None:
+        """The values behind the bounds of the matrix in front are wanted as soon as it has bounds."""
+        if self.selected is not None and self.selected in changed:
+            self.session.refine(self.selected)
+
+    def action_scan(self) -> None:
+        """Ask for every matrix; again: take back what is not done."""
+        session = self.session
+        self._hold(False)
+        states = {session.state(name) for name in session.default_names}
+        if State.IDLE not in states and states & PENDING:
+            session.cancel_all()
+        else:
+            session.scan()
+        self._settle(session.default_names)
+
+    def action_pause(self) -> None:
+        """Keep back what nobody looks at, or let it go on."""
+        self._hold(not self._paused)
+
+    def _hold(self, held: bool) -> None:
+        if held == self._paused:
+            return
+        self._paused = held
+        self._pace.forget()
+        self.session.hold(held)
+        self._tell_totals()
