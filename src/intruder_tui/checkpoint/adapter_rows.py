@@ -14,6 +14,7 @@ from intruder_tui.checkpoint.adapter_tuners import adalora_update, hosted, tuner
 from intruder_tui.checkpoint.adapter_updates import Unusable, factors, lora_update, problem_of
 from intruder_tui.checkpoint.catalog import Catalog
 from intruder_tui.checkpoint.fused import taken_apart
+from intruder_tui.checkpoint.kept_fused import fusion_reasons
 from intruder_tui.checkpoint.layers import Layer, Role, layer_of
 from intruder_tui.checkpoint.names import printable, shape_text
 from intruder_tui.checkpoint.pairs import Row, RowKind
@@ -25,10 +26,11 @@ from intruder_tui.checkpoint.recipes import (
     Reinitialised,
     ReplacedRows,
     Stored,
+    StoredTensor,
 )
 from intruder_tui.checkpoint.renames import Renames
 from intruder_tui.checkpoint.rows import comparable_row, not_out_first, tensor_rows, unpaired_rows
-from intruder_tui.checkpoint.rules import NO_RENAMES, Match, Matching, match_names
+from intruder_tui.checkpoint.rules import NO_RENAMES, Match, match_names
 from intruder_tui.checkpoint.sides import Side
 from intruder_tui.checkpoint.tied import lent
 
@@ -62,12 +64,27 @@ def adapter_rows(base: Catalog, adapter: Adapter, renames: Renames = NO_RENAMES)
         rows += [change_row(match, left, change, adapter)] if change else tensor_rows(match, left, right)
     placed = {match.tuned for match in matching.matches}
     touched = expert_names.union(match.base for match in matching.matches)
-    for name in left.names:
-        if name not in touched:
+    alone = [name for name in left.names if name not in touched]
+    stray = replace(right, tensors=_parts_by_weight(changes, placed), model_type="")
+    of_base, of_adapter = fusion_reasons(left, stray, alone, stray.tensors) if stray.tensors else ({}, {})
+    for name in alone:
+        if name in of_base and name in left.tensors:
+            reason = f"the adapter changes a part of it, or what it is a part of: {of_base[name]}"
+            rows.append(Row(name, RowKind.REFUSED, left.shape(name), left.dtype(name), reason=reason))
+        else:
             rows += tensor_rows(Match(name, name, _LEFT_ALONE), left, left)
     rows += unpaired_rows(right, "adapter", placed | set(changes), matching.ambiguous_tuned)
-    rows += _unplaced(changes, placed, matching, adapter)
+    rows += _unplaced(changes, placed, {**of_adapter, **matching.ambiguous_tuned}, adapter)
     return rows
+
+
+def _parts_by_weight(changes: Mapping[str, Change], placed: set[str]) -> dict[str, StoredTensor]:
+    """Of each change that found no weight one of its parts, under the weight's name."""
+    return {
+        name: next(iter(change.parts.values()))
+        for name, change in changes.items()
+        if name not in placed and change.parts
+    }
 
 
 def change_row(match: Match, left: Side, change: Change, adapter: Adapter) -> Row:
@@ -309,7 +326,7 @@ def _what(change: Change, adapter: Adapter) -> str:
 
 
 def _unplaced(
-    changes: Mapping[str, Change], placed: set[str], matching: Matching, adapter: Adapter
+    changes: Mapping[str, Change], placed: set[str], why: Mapping[str, str], adapter: Adapter
 ) -> list[Row]:
     rows = []
     for name, change in changes.items():
@@ -320,7 +337,7 @@ def _unplaced(
         shape = (b.shape[0], a.shape[1]) if a and b and not problem else ()
         reasons = (
             "only in the adapter: the base has no weight of this name",
-            matching.ambiguous_tuned.get(name, ""),
+            why.get(name, ""),
             problem,
         )
         dtype = _what(change, adapter)

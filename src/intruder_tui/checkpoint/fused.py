@@ -15,11 +15,19 @@ from intruder_tui.checkpoint.rules import plain_name, shortened
 from intruder_tui.checkpoint.sides import Side
 from intruder_tui.checkpoint.stacks import stack_transposed
 
-_PARTS = {
+PARTS = {
     "qkv_proj": ("q_proj", "k_proj", "v_proj"),
+    "W_pack": ("q_proj", "k_proj", "v_proj"),
     "gate_up_proj": ("gate_proj", "up_proj"),
 }
-_INTERLEAVED = frozenset({"gpt_neox", "falcon", "RefinedWeb", "RefinedWebModel", "bloom", "mpt", "codegen"})
+"""Fused modules and what their rows are, part after part."""
+_BY_HEAD, _BY_GROUP = "interleaved by head", "interleaved by group of heads"
+INTERLEAVED = {
+    **dict.fromkeys(("gpt_neox", "gpt_neox_japanese", "bloom", "persimmon", "gpt_bigcode"), _BY_HEAD),
+    **dict.fromkeys(("falcon", "RefinedWeb", "RefinedWebModel", "internlm2"), _BY_GROUP),
+    "codegen": "shuffled in four blocks",
+}
+"""How the rows of a fused query, key and value lie in the model types that do not put part after part."""
 _EXPERT = re.compile(r"(?P<stack>.+\.experts)\.(?P<index>\d{1,6})\.(?:gate|up|down)_proj\.weight", re.DOTALL)
 
 
@@ -59,7 +67,7 @@ def _may_be_fused(name: str, tensor: StoredTensor) -> bool:
     module, _, leaf = name.rpartition(".")
     if len(tensor.shape) == 3:
         return module.endswith("experts") and leaf in ("gate_up_proj", "down_proj")
-    return leaf == "weight" and len(tensor.shape) == 2 and module.rpartition(".")[2] in _PARTS
+    return leaf == "weight" and len(tensor.shape) == 2 and module.rpartition(".")[2] in PARTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +110,11 @@ def _parts(name: str, tensor: StoredTensor, side: Side, other: _Names) -> Iterat
             yield from _expert_parts(name, tensor)
         return
     parent, _, fused = module.rpartition(".")
-    if side.model_type in _INTERLEAVED or other.shape(name):
+    # CodeGen's own qkv_proj lies in attn; a file alone does not say that it is CodeGen's.
+    unknown = fused == "qkv_proj" and not side.model_type and not parent.endswith("self_attn")
+    if side.model_type in INTERLEAVED or unknown or other.shape(name):
         return
-    apart = [f"{parent}.{part}.weight" if parent else f"{part}.weight" for part in _PARTS[fused]]
+    apart = [f"{parent}.{part}.weight" if parent else f"{part}.weight" for part in PARTS[fused]]
     shapes = [other.shape(part) for part in apart]
     columns = tensor.shape[1]
     if any(len(shape) != 2 or shape[1] != columns for shape in shapes):
@@ -121,7 +131,7 @@ def _parts(name: str, tensor: StoredTensor, side: Side, other: _Names) -> Iterat
 def _expert_parts(name: str, tensor: StoredTensor) -> Iterator[_Part]:
     module, _, leaf = name.rpartition(".")
     count, rows, columns = tensor.shape
-    leaves = _PARTS.get(leaf, (leaf,))
+    leaves = PARTS.get(leaf, (leaf,))
     if rows % len(leaves):
         return
     share = rows // len(leaves)

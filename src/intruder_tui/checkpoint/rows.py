@@ -7,6 +7,7 @@ from collections.abc import Container, Mapping
 
 from intruder_tui.checkpoint.catalog import Catalog
 from intruder_tui.checkpoint.fused import taken_apart
+from intruder_tui.checkpoint.kept_fused import fusion_reasons
 from intruder_tui.checkpoint.layers import Layer, Role, layer_of
 from intruder_tui.checkpoint.names import printable, shape_text
 from intruder_tui.checkpoint.pairs import MatrixPair, Row, RowKind
@@ -38,12 +39,17 @@ def model_rows(base: Catalog, tuned: Catalog, renames: Renames = NO_RENAMES) -> 
     """
     left, right = taken_apart(*lent(Side.of_model(base), Side.of_model(tuned)))
     matching = match_names(left.names, right.names, (left.shapes, right.shapes), renames)
+    paired = {match.base for match in matching.matches}, {match.tuned for match in matching.matches}
+    fused = fusion_reasons(
+        left,
+        right,
+        (name for name in left.names if name not in paired[0]),
+        (name for name in right.names if name not in paired[1]),
+    )
     return [
         *(row for match in matching.matches for row in tensor_rows(match, left, right)),
-        *unpaired_rows(left, "base", {match.base for match in matching.matches}, matching.ambiguous_base),
-        *unpaired_rows(
-            right, "tuned model", {match.tuned for match in matching.matches}, matching.ambiguous_tuned
-        ),
+        *unpaired_rows(left, "base", paired[0], {**fused[0], **matching.ambiguous_base}),
+        *unpaired_rows(right, "tuned model", paired[1], {**fused[1], **matching.ambiguous_tuned}),
     ]
 
 
@@ -215,14 +221,16 @@ def _both(dtypes: tuple[str, str]) -> str:
     return dtypes[1] if dtypes[1].startswith(dtypes[0]) else f"{dtypes[0]}, {dtypes[1]}"
 
 
-def unpaired_rows(side: Side, called: str, paired: Container[str], ambiguous: Mapping[str, str]) -> list[Row]:
-    """Rows of the names of one side that have no partner."""
+def unpaired_rows(
+    side: Side, called: str, paired: Container[str], reasons_of: Mapping[str, str]
+) -> list[Row]:
+    """Rows of the names of one side that have no partner; `reasons_of` says why, where that is known."""
     rows = []
     for name in side.names:
         if name in paired:
             continue
         tensor = side.tensors.get(name)
-        reasons = [f"only in the {called}", ambiguous.get(name, ""), side.absent.get(name, "")]
+        reasons = [f"only in the {called}", reasons_of.get(name, ""), side.absent.get(name, "")]
         reasons.append(side.why_unreadable(name) if tensor and len(tensor.shape) > 1 else "")
         rows.append(
             Row(
