@@ -3,6 +3,7 @@
     hashes/ab/cdef...               what a stored tensor's bytes hash to, by the stamp of its file
     results/ab/cdef....safetensors  a result, by the content it was computed from
     factors/ab/cdef....safetensors  a base matrix's singular vectors, by its content
+    studies/ab/cdef....safetensors  a study of a pair, by the content it was computed from
 
 Entries are immutable; a damaged one is a miss. `Shelf` keeps them within their budgets and several processes
 out of each other's way.
@@ -23,20 +24,29 @@ from platformdirs import user_cache_path
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from intruder_tui.checkpoint.pairs import MatrixPair
 from intruder_tui.checkpoint.recipes import Recipe, StoredTensor, describe, tensors
-from intruder_tui.engine.jobs import Depth, Job
+from intruder_tui.engine.jobs import Depth, Job, Study
 from intruder_tui.records import ReadArray, RecordError, from_record, summary_from_record, to_record
 from intruder_tui.results import MatrixResult, Summary, Tier
 from intruder_tui.shelf import Shelf
+from intruder_tui.studies import StudyKind
+from intruder_tui.studyfiles import StudyValue, read_study
 
 ALGORITHM = 1
 """Raised whenever the same input would give another result: older entries are then never found."""
+
+STUDY_ALGORITHM = 1
+"""The same for studies."""
 
 DEFAULT_BUDGET = 4_000_000_000
 """Bytes; results of a few hundred 7B-sized comparisons."""
 
 DEFAULT_FACTORS_BUDGET = 10_000_000_000
 """Bytes; the factors of one 7B-sized base."""
+
+DEFAULT_STUDIES_BUDGET = 4_000_000_000
+"""Bytes; a hundred whole similarity matrices of 4096 x 4096."""
 
 ENVIRONMENT = "INTRUDER_TUI_CACHE"
 
@@ -54,7 +64,7 @@ def default_root() -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """How full the cache is: entries, bytes on disk, bytes allowed; base factors by themselves."""
+    """How full the cache is: entries, bytes on disk, bytes allowed; factors and studies by themselves."""
 
     results: int
     hashes: int
@@ -63,6 +73,9 @@ class Usage:
     factors: int
     factors_size: int
     factors_budget: int
+    studies: int
+    studies_size: int
+    studies_budget: int
 
 
 class Cache:
@@ -77,6 +90,7 @@ class Cache:
         self._hashes: dict[str, str] = {}
         self._shelf = Shelf(root, ("results", "hashes"), budget, sweep_each=256)
         self._factors = Shelf(root, ("factors",), factors_budget)
+        self._studies = Shelf(root, ("studies",), DEFAULT_STUDIES_BUDGET)
 
     def reopened(self) -> Cache:
         """The same directory and budgets with nothing in memory: what another process gets."""
@@ -107,14 +121,8 @@ class Cache:
 
     def key(self, job: Job) -> str | None:
         """The key of a job's result; None while some tensor's content hash is unknown."""
-        known: dict[StoredTensor, str] = {}
-        for recipe in (job.pair.base, job.pair.tuned):
-            for tensor in tensors(recipe):
-                content = self.content(tensor)
-                if content is None:
-                    return None
-                known[tensor] = content
-        return _digest(_inputs(job, known.__getitem__))
+        known = self._contents(job.pair)
+        return None if known is None else _digest(_inputs(job, known.__getitem__))
 
     # Results
 
@@ -186,6 +194,59 @@ class Cache:
         self._factors.write(self._factors.path("factors", key, _SUFFIX), content, flush=False)
         return True
 
+    # Studies
+
+    def find_study(self, study: Study) -> str | None:
+        """The key of a study's answer if it is here; no weight is read."""
+        key = self.study_key(study)
+        return key if key is not None and self._study_path(key).is_file() else None
+
+    def load_study(self, kind: StudyKind, key: str) -> StudyValue | None:
+        """The answer under a key; None when it is missing or damaged."""
+        path = self._study_path(key)
+        try:
+            value = read_study(kind, path)
+        except OSError:
+            return None
+        except _DAMAGED:
+            with contextlib.suppress(OSError):
+                path.unlink()  # so that it is computed again, not found again
+            return None
+        self._studies.touch(path)
+        return value
+
+    def store_study(self, study: Study, content: bytes) -> str:
+        """Keep a study's answer (`studyfiles.study_content`); returns its key.
+
+        Raises:
+            KeyError: a tensor's content hash was never noted.
+            ValueError: it alone exceeds the budget.
+            OSError: the disk refused.
+        """
+        key = self.study_key(study)
+        if key is None:
+            raise KeyError(f"{study.name}: content hashes unknown")
+        if len(content) > self._studies.budget:
+            raise ValueError(f"{len(content)} bytes; studies may take {self._studies.budget} in the cache")
+        # Not flushed: what a crash damages is found when it is read, and computed again.
+        self._studies.write(self._study_path(key), content, flush=False)
+        return key
+
+    def study_key(self, study: Study) -> str | None:
+        """The key of a study's answer; None while some tensor's content hash is unknown."""
+        known = self._contents(study.pair)
+        if known is None:
+            return None
+        return _digest(
+            {
+                "algorithm": STUDY_ALGORITHM,
+                "study": study.kind,
+                "side": study.side,
+                "base": describe(study.pair.base, known.__getitem__),
+                "tuned": describe(study.pair.tuned, known.__getitem__),
+            }
+        )
+
     # House-keeping
 
     def usage(self) -> Usage:
@@ -198,6 +259,9 @@ class Cache:
             factors=self._factors.count("factors"),
             factors_size=self._factors.size(),
             factors_budget=self.factors_budget,
+            studies=self._studies.count("studies"),
+            studies_size=self._studies.size(),
+            studies_budget=self._studies.budget,
         )
 
     def evict(self) -> int:
@@ -207,9 +271,23 @@ class Cache:
     def clear(self) -> int:
         """Remove every entry, and only entries; how many went."""
         self._hashes.clear()
-        return self._shelf.clear() + self._factors.clear()
+        return self._shelf.clear() + self._factors.clear() + self._studies.clear()
 
     # Inner workings
+
+    def _contents(self, pair: MatrixPair) -> dict[StoredTensor, str] | None:
+        """The content hashes of all that a pair is made of; None while one is unknown."""
+        known: dict[StoredTensor, str] = {}
+        for recipe in (pair.base, pair.tuned):
+            for tensor in tensors(recipe):
+                content = self.content(tensor)
+                if content is None:
+                    return None
+                known[tensor] = content
+        return known
+
+    def _study_path(self, key: str) -> Path:
+        return self._studies.path("studies", key, _SUFFIX)
 
     def _first(self, jobs: Iterable[Job]) -> str | None:
         for job in jobs:

@@ -6,10 +6,13 @@ from collections.abc import Mapping, Sequence
 
 from intruder_tui.checkpoint.pairs import MatrixPair, Pairing, Row, RowKind, Source
 from intruder_tui.checkpoint.recipes import FileStamp, Stored, StoredTensor
-from intruder_tui.engine.jobs import Job
+from intruder_tui.definition import Side
+from intruder_tui.engine.jobs import Job, Study
 from intruder_tui.engine.protocol import Engine, Finished
 from intruder_tui.engine.session import Session
 from intruder_tui.results import MatrixResult, Summary
+from intruder_tui.studies import StudyKind
+from intruder_tui.studyfiles import StudyValue
 
 STAMP = FileStamp(1, 2, 3, 4, 5)
 
@@ -20,6 +23,7 @@ class MemoryCache:
     def __init__(self, results: Mapping[str, MatrixResult], ready: Sequence[str] = ()) -> None:
         self.results = dict(results)
         self.ready = set(ready)
+        self.studies: dict[str, StudyValue] = {}
 
     def find(self, job: Job) -> str | None:
         return job.name if job.name in self.ready else None
@@ -33,6 +37,33 @@ class MemoryCache:
     def summary(self, key: str) -> Summary | None:
         result = self.results.get(key)
         return None if result is None else result.summary()
+
+    def find_study(self, study: Study) -> str | None:
+        key = study_key(study)
+        return key if key in self.studies else None
+
+    def load_study(self, kind: StudyKind, key: str) -> StudyValue | None:
+        return self.studies.get(key)
+
+
+def study_key(study: Study) -> str:
+    """What `MemoryCache` calls a study."""
+    return f"{study.name} {study.kind} {study.side}"
+
+
+def study_of(session: Session, name: str, kind: StudyKind, side: Side | None = None) -> Study:
+    """The study of a row."""
+    pair = session.row(name).pair
+    assert pair is not None
+    return Study(pair, kind, side)
+
+
+def keep_study(session: Session, study: Study, value: StudyValue) -> Finished:
+    """Put a study's answer into a session's cache; the event that says so."""
+    cache = session.desk._cache
+    assert isinstance(cache, MemoryCache)
+    cache.studies[study_key(study)] = value
+    return Finished(study, study_key(study), 0.5)
 
 
 def stored(path: str, name: str, shape: tuple[int, ...]) -> StoredTensor:

@@ -29,6 +29,7 @@ def info(
     typer.echo(
         f"{usage.factors} base factors, {decimal(usage.factors_size)} of {decimal(usage.factors_budget)}"
     )
+    typer.echo(f"{usage.studies} studies, {decimal(usage.studies_size)} of {decimal(usage.studies_budget)}")
 
 
 @app.command()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from intruder_tui.cache import Cache
-from intruder_tui.engine.jobs import Job
+from intruder_tui.engine.jobs import Work
 from intruder_tui.engine.protocol import Listener, Ready
 
 
@@ -27,14 +27,17 @@ class InlineEngine:
         self._listener = listener
         listener(Ready(device_name(choose_device(self._device))))
 
-    def submit(self, job: Job, *, urgent: bool = False) -> None:
+    def submit(self, job: Work, *, urgent: bool = False) -> None:
         """Run the job now; `urgent` makes no difference."""
         from intruder_tui.engine.worker import answer, choose_device
 
         self._listener(answer(job, self._cache, choose_device(self._device), self._listener))
 
-    def cancel(self, job: Job) -> None:
+    def cancel(self, job: Work) -> None:
         """Nothing is ever queued here."""
+
+    def hold(self, held: bool) -> None:
+        """Nothing is ever kept back here."""
 
     def close(self) -> None:
         """Nothing to stop."""

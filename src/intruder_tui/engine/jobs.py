@@ -1,4 +1,4 @@
-"""A job: a small frozen value that says which matrix pair to analyse and how thoroughly."""
+"""What an engine is given: a job or a study, small frozen values that say what to compute of which pair."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from intruder_tui.checkpoint.pairs import MatrixPair
+from intruder_tui.definition import Side
+from intruder_tui.studies import StudyKind
 
 
 class Depth(StrEnum):
@@ -48,3 +50,29 @@ class Job:
     def exactly(self) -> Job:
         """The exact job on the same pair."""
         return Job(self.pair)
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """A further answer about one matrix pair; hashable, picklable. `side` is set where one side is asked for.
+
+    Raises:
+        ValueError: cosines without a side, or another kind with one.
+    """
+
+    pair: MatrixPair
+    kind: StudyKind
+    side: Side | None = None
+
+    def __post_init__(self) -> None:
+        if (self.kind is StudyKind.COSINES) != (self.side is not None):
+            raise ValueError(f"{self.kind}: side is {self.side}")
+
+    @property
+    def name(self) -> str:
+        """The matrix's name, for people."""
+        return self.pair.name
+
+
+Work = Job | Study
+"""Whatever stands in an engine's queue."""

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from intruder_tui.cache import Cache
 from intruder_tui.engine import child
-from intruder_tui.engine.jobs import Depth, Job
+from intruder_tui.engine.jobs import Depth, Study, Work
 from intruder_tui.engine.protocol import (
     Broken,
     Dropped,
@@ -69,7 +69,7 @@ class ProcessEngine:
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_write, False)
         self._queue = JobQueue()
-        self._current: Job | None = None
+        self._current: Work | None = None
         self._handed_out = 0.0
         self._device_named = ""
         self._failed_starts = 0
@@ -100,13 +100,17 @@ class ProcessEngine:
         self._thread = threading.Thread(target=self._supervise, name="engine", daemon=True)
         self._thread.start()
 
-    def submit(self, job: Job, *, urgent: bool = False) -> None:
+    def submit(self, job: Work, *, urgent: bool = False) -> None:
         """Queue a job; a queued one submitted again as urgent moves to the front."""
         self._do(lambda: self._on_submit(job, urgent))
 
-    def cancel(self, job: Job) -> None:
+    def cancel(self, job: Work) -> None:
         """Forget a queued job, or kill the worker under a running one."""
         self._do(lambda: self._on_cancel(job))
+
+    def hold(self, held: bool) -> None:
+        """Keep background jobs back, or let them go on; urgent ones run, and the running one is finished."""
+        self._do(lambda: setattr(self._queue, "held", held))
 
     def close(self) -> None:
         """Kill the worker and end; idempotent."""
@@ -185,7 +189,7 @@ class ProcessEngine:
                 pass
         self._listener(event)
 
-    def _on_submit(self, job: Job, urgent: bool) -> None:
+    def _on_submit(self, job: Work, urgent: bool) -> None:
         if job == self._current:
             return
         if self._broken:
@@ -195,10 +199,10 @@ class ProcessEngine:
         if urgent:
             self._make_way(job)
 
-    def _make_way(self, job: Job) -> None:
+    def _make_way(self, job: Work) -> None:
         """A person who waits for a verdict does not wait for another matrix's long factorisation on a CPU."""
         running = self._current
-        if running is None or running.depth is not Depth.EXACT or job.depth is not Depth.VERDICT:
+        if running is None or not _long(running) or _long(job):
             return
         if self._device_named != "cpu" or time.monotonic() - self._handed_out < _WORTH_INTERRUPTING:
             return
@@ -206,7 +210,7 @@ class ProcessEngine:
         self._end_worker()
         self._queue.put(running, urgent=False)
 
-    def _on_cancel(self, job: Job) -> None:
+    def _on_cancel(self, job: Work) -> None:
         if self._queue.remove(job):
             self._listener(Dropped(job))
         elif job == self._current:
@@ -278,6 +282,11 @@ class ProcessEngine:
             worker.process.kill()
             worker.process.join(_GOODBYE)
             worker.connection.close()
+
+
+def _long(work: Work) -> bool:
+    """Whether it may take a factorisation's time."""
+    return isinstance(work, Study) or work.depth is Depth.EXACT
 
 
 def _new_log(directory: Path) -> Path:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from intruder_tui.engine.jobs import Job
+from intruder_tui.engine.jobs import Work
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,9 +19,9 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A job has entered a stage: "reading", "factorising", ..."""
+    """A job (or a study, here and below) has entered a stage: "reading", "factorising", ..."""
 
-    job: Job
+    job: Work
     stage: str
 
 
@@ -29,7 +29,7 @@ class Stage:
 class Finished:
     """A job's result lies in the cache under `key`."""
 
-    job: Job
+    job: Work
     key: str
     seconds: float
 
@@ -38,7 +38,7 @@ class Finished:
 class Failed:
     """A job has no result; `reason` is one line for the row."""
 
-    job: Job
+    job: Work
     reason: str
 
 
@@ -46,7 +46,7 @@ class Failed:
 class Dropped:
     """A job was cancelled before it had a result."""
 
-    job: Job
+    job: Work
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +70,14 @@ class Engine(Protocol):
     def start(self, listener: Listener) -> None:
         """Start working. `listener` is called from another thread, or within `submit`."""
 
-    def submit(self, job: Job, *, urgent: bool = False) -> None:
+    def submit(self, job: Work, *, urgent: bool = False) -> None:
         """Queue a job; a queued job submitted again as urgent moves to the front."""
 
-    def cancel(self, job: Job) -> None:
+    def cancel(self, job: Work) -> None:
         """Forget a queued job, or stop the running one at once."""
+
+    def hold(self, held: bool) -> None:
+        """Keep jobs that are not urgent back, or let them go on; the running one is finished either way."""
 
     def close(self) -> None:
         """Stop at once, even in the middle of a factorisation. May be called twice."""

@@ -11,6 +11,7 @@ from enum import StrEnum
 from intruder_tui.cache import Cache
 from intruder_tui.checkpoint.pairs import Pairing, Row, RowKind
 from intruder_tui.definition import Definition
+from intruder_tui.engine.desk import Desk
 from intruder_tui.engine.jobs import Depth, Job
 from intruder_tui.engine.protocol import Broken, Dropped, Engine, Event, Failed, Finished, Ready, Stage
 from intruder_tui.engine.tally import Tallies, Tally, Totals
@@ -53,6 +54,8 @@ class Session:
         """The worker's device once it is ready."""
         self.broken = ""
         """Why no job can run at all; empty while the engine works."""
+        self.desk = Desk(pairing, engine, cache)
+        """Studies of the same pairing; it takes their events in by itself."""
         self._engine = engine
         self._cache = cache
         self._definition = definition if definition is not None else Definition()
@@ -159,6 +162,12 @@ class Session:
         tally = self._tally(name, definition)
         return None if tally is None else tally.intruders
 
+    def pending(self) -> list[Job]:
+        """What has been asked for and has not come."""
+        states = self._states
+        queued = [job for name, job in self._asked.items() if states[name] in PENDING]
+        return queued + [self._job(name).exactly for name in self._refining]
+
     def totals(self, definition: Definition) -> Totals:
         """Sums over the matrices analysed by default."""
         intruders = carriers = undecided = answered = failed = pending = 0
@@ -250,6 +259,10 @@ class Session:
         for name in self._default:
             self.request(name, urgent=False)
 
+    def hold(self, held: bool) -> None:
+        """Keep back what is not urgent, of every session over this engine, or let it go on."""
+        self._engine.hold(held)
+
     def cancel(self, name: str) -> None:
         """Take a queued or running row back."""
         if self._states[name] in PENDING:
@@ -274,24 +287,24 @@ class Session:
                 for name in pending:
                     self._fail(name, reason)
                 return pending
-            case Stage(job, stage) if self._owns(job):
+            case Stage(Job() as job, stage) if self._owns(job):
                 if job.name not in self._refining:
                     self._states[job.name] = State.COMPUTING
                 self._stages[job.name] = stage
-            case Finished(job, key, _) if self._owns(job):
+            case Finished(Job() as job, key, _) if self._owns(job):
                 if not self._take(job.name, key):
                     self._fail(job.name, VANISHED)
                 self._refine_if_undecided(job.name)
-            case Failed(job, reason) if self._owns(job):
+            case Failed(Job() as job, reason) if self._owns(job):
                 self._fail(job.name, reason)
-            case Dropped(job) if self._owns(job):
+            case Dropped(Job() as job) if self._owns(job):
                 if job.name in self._refining:
                     self._settle(job.name)
                 else:
                     self._forget(job.name)
             case _:
                 return []
-        return [event.job.name]
+        return [job.name]
 
     # Inner workings ------------------------------------------------------------------------------
 
