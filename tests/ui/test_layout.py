@@ -160,7 +160,7 @@ async def test_hostile_names_are_only_text() -> None:
 async def test_a_pairing_without_rows_says_so() -> None:
     engine = SilentEngine()
     async with opened(session([], engine, {}), engine=engine) as one:
-        assert one.line("#findings") == "No weight matrix is present on both sides."
+        assert one.line("#findings") == "No weight matrix can be compared."
         await one.press(
             "n",
             "N",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -19,6 +20,8 @@ from intruder_tui.checkpoint.order import natural_key
 from intruder_tui.checkpoint.pairs import Pairing, Row, RowKind, Source
 from intruder_tui.checkpoint.renames import parse_renames
 from intruder_tui.checkpoint.rows import model_rows
+
+_MOST_REASONS = 3
 
 
 def open_pairing(
@@ -92,10 +95,21 @@ def _base_differs(base: Catalog, adapter: Adapter) -> tuple[str, ...]:
     return (f"the adapter names {printable(named, 80)} as its base, not {printable(base.located.label, 80)}",)
 
 
-def _nothing_to_analyse(rows: list[Row]) -> tuple[str, ...]:
+def _nothing_to_analyse(rows: Sequence[Row]) -> tuple[str, ...]:
+    """Why there is no matrix to analyse, in a few lines: the commonest reasons, each with a name."""
     if any(row.kind is RowKind.MATRIX for row in rows):
         return ()
-    on_both = sum(1 for row in rows if row.kind is not RowKind.UNPAIRED)
+    on_both = [row for row in rows if row.kind is not RowKind.UNPAIRED]
     if not on_both:
         return ("no weight has the same name on both sides: these look like different models",)
-    return ("no matrix can be analysed: every row below says why",)
+    refused = [row for row in on_both if row.kind is RowKind.REFUSED]
+    named: dict[str, str] = {}
+    for row in refused or on_both:
+        named.setdefault(row.reason, row.name)
+    counts = Counter(row.reason for row in refused or on_both)
+    told = [
+        f"{printable(named[reason])}: {reason}" + (f" (and {count - 1} more alike)" if count > 1 else "")
+        for reason, count in counts.most_common(_MOST_REASONS)
+    ]
+    rest = len(refused or on_both) - sum(count for _, count in counts.most_common(_MOST_REASONS))
+    return (*told, *((f"{rest} more can't be analysed: the listing says why",) if rest else ()))

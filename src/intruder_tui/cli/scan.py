@@ -131,6 +131,6 @@ def run_scan(
     nothing = [session.pairing for session in sessions if not session.default_names]
     for pairing in nothing:
         where = f"{printable(pairing.base.argument)} and {printable(pairing.tuned.argument)}"
-        why = "; ".join(pairing.notes) or "no weight matrix is present on both sides"
+        why = "; ".join(pairing.notes) or "neither has a weight matrix"
         typer.echo(f"intruder-tui: nothing to analyse between {where}: {why}", err=True)
     return SOME_FAILED if failed or nothing else 0

@@ -24,7 +24,7 @@ def scan_report(session: Session, definition: Definition) -> RenderableType:
     table = _table(session, definition)
     if table.row_count:
         parts += [Text(), table]
-    parts += [Text(f"failed  {printable(name)}: {reason}") for name, reason in _failures(session)]
+    parts += [Text(f"failed  {line}") for line in _failures(session)]
     return Group(*parts, Text())
 
 
@@ -70,9 +70,13 @@ def _table(session: Session, definition: Definition) -> Table:
     return table
 
 
-def _failures(session: Session) -> list[tuple[str, str]]:
+def _failures(session: Session) -> list[str]:
+    """A line a reason, with the first matrix it befell and how many others."""
+    befell: dict[str, list[str]] = {}
+    for row in session.pairing.rows:
+        if row.kind is RowKind.REFUSED or session.failed(row.name):
+            befell.setdefault(session.reason(row.name), []).append(row.name)
     return [
-        (row.name, session.reason(row.name))
-        for row in session.pairing.rows
-        if row.kind is RowKind.REFUSED or session.failed(row.name)
+        f"{printable(names[0])}: {reason}" + (f" (and {len(names) - 1} more alike)" if len(names) > 1 else "")
+        for reason, names in befell.items()
     ]

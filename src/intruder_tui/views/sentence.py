@@ -64,7 +64,7 @@ def session_sentence(
 ) -> str:
     """One line on a whole checkpoint: how many intruders, in how many matrices, the strongest."""
     if totals.matrices == 0:
-        return "No weight matrix is present on both sides."
+        return "No weight matrix can be compared."
     if totals.answered == 0:
         parts = [f"{numbers.plural(totals.matrices, 'matrix', 'matrices')}, none analysed yet"]
     else:

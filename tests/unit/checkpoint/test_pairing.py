@@ -63,6 +63,26 @@ def test_shapes_decide(
     assert (row.pair is not None) == (kind is RowKind.MATRIX)
 
 
+def test_where_no_shapes_fit_the_note_gives_the_numbers_in_few_lines(tmp_path: Path) -> None:
+    base = write_model(tmp_path / "base", llama(3, 64, 96, 100, 64))
+    tuned = write_model(tmp_path / "tuned", llama(3, 72, 96, 100, 72))
+    notes = open_pairing(str(base), str(tuned)).notes
+    square = "model.layers.0.self_attn.q_proj.weight: base is 64 x 64, tuned is 72 x 72 (and 11 more alike)"
+    assert notes[0] == square
+    assert (
+        notes[1]
+        == "model.layers.0.mlp.gate_proj.weight: base is 96 x 64, tuned is 96 x 72 (and 5 more alike)"
+    )
+    assert len(notes) == 4
+    assert "2 more" in notes[3] or "1 more" in notes[3]
+
+
+def test_where_no_linear_layer_is_on_both_sides_the_note_says_what_is(tmp_path: Path) -> None:
+    write_sparse(tmp_path / "a.safetensors", {"model.embed_tokens.weight": (8, 4)})
+    (note,) = open_pairing(str(tmp_path / "a.safetensors"), str(tmp_path / "a.safetensors")).notes[1:]
+    assert note.startswith("model.embed_tokens.weight: embedding: only linear layers by default")
+
+
 @pytest.mark.parametrize("dtype", ["I8", "U8", "I32", "BOOL", "I64"])
 @pytest.mark.parametrize("side", [0, 1])
 def test_raw_integers_are_never_analysed(tmp_path: Path, dtype: str, side: int) -> None:

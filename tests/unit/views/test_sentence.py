@@ -23,7 +23,7 @@ def totals(**given: int) -> Totals:
 @pytest.mark.parametrize(
     ("sums", "text"),
     [
-        (totals(matrices=0), "No weight matrix is present on both sides."),
+        (totals(matrices=0), "No weight matrix can be compared."),
         (totals(), "224 matrices, none analysed yet"),
         (totals(answered=3), "No intruder dimension in the top 10 of 3 matrices analysed so far"),
         (totals(answered=224), "No intruder dimension in the top 10 of 224 matrices"),
