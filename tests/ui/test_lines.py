@@ -13,7 +13,6 @@ from intruder_tui.engine.tally import Totals
 from intruder_tui.ui.keys import HINTS, MAIN, ORDER
 from intruder_tui.ui.look import Look, look
 from intruder_tui.ui.options import UiOptions
-from intruder_tui.ui.pace import Pace
 from intruder_tui.ui.relay import Relay
 from intruder_tui.ui.widgets.footer import footer_text
 from intruder_tui.ui.widgets.header import HeaderState, header_text
@@ -83,18 +82,6 @@ def test_the_relay_keeps_what_came_early_and_keeps_the_order() -> None:
     relay.attach(got.append)
     thread.join()
     assert got == early
-
-
-def test_the_pace_is_the_mean_of_the_last_answers() -> None:
-    pace = Pace()
-    assert pace.left(10) is None
-    for seconds in (1.0, 3.0):
-        pace.finished(seconds)
-    assert pace.left(10) == 20.0
-    assert pace.left(0) is None
-    for _ in range(100):
-        pace.finished(5.0)
-    assert pace.left(2) == 10.0
 
 
 def test_an_ansi_theme_takes_the_terminal_s_own_colours_for_words() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from textual.binding import Binding
+from textual.keys import format_key
+from textual.screen import Screen
 
 MAIN: tuple[Binding, ...] = (
     # At once, before the key travels through the widgets: what is typed behind it is the filter's already.
@@ -15,7 +17,17 @@ MAIN: tuple[Binding, ...] = (
     Binding("minus", "k(-1)", "Lower k", key_display="-", id="k-down"),
     Binding("plus,equals_sign", "k(1)", "Raise k", key_display="+", id="k-up"),
     Binding("u", "side", "Switch between U and V", id="side"),
+    Binding("o", "order", "Next order of the tree", id="order"),
+    Binding("O", "renew", "Take order and filter of the tree anew", show=False, id="renew"),
+    Binding("x", "mark", "Mark the matrix, or take the mark off", id="mark"),
+    Binding("X", "next_marked(1)", "Next marked matrix", show=False, id="next-marked"),
+    Binding("M", "copy_marked", "Copy the marked matrices", show=False, id="copy-marked"),
+    Binding("less_than_sign", "visited(-1)", "Back to the matrix before", key_display="<", id="visit-back"),
+    Binding(
+        "greater_than_sign", "visited(1)", "Forward again", key_display=">", show=False, id="visit-forward"
+    ),
     Binding("a", "scan", "Analyse all matrices, or stop", id="scan"),
+    Binding("p", "pause", "Pause the scan, or go on", show=False, id="pause"),
     Binding("1", "view(0)", "Heatmap", show=False, id="view.heatmap"),
     Binding("2", "view(1)", "Intruders", show=False, id="view.intruders"),
     Binding("3", "view(2)", "Spectrum", show=False, id="view.spectrum"),
@@ -44,6 +56,9 @@ HINTS: tuple[tuple[tuple[str, ...], str], ...] = (
     (("next-view",), "view"),
     (("snapshot",), "snapshot"),
     (("copy",), "copy"),
+    (("order",), "order"),
+    (("mark",), "mark"),
+    (("visit-back", "visit-forward"), "visited"),
     (("tree",), "tree"),
     (("next-tuned",), "next tuned"),
 )
@@ -51,6 +66,9 @@ HINTS: tuple[tuple[tuple[str, ...], str], ...] = (
 ORDER = (
     "next-intruder",
     "filter",
+    "order",
+    "mark",
+    "visit-back",
     "commands",
     "scan",
     "eps-down",
@@ -64,3 +82,13 @@ ORDER = (
     "help",
     "quit",
 )
+
+
+def in_force(screen: Screen[object]) -> dict[str, str]:
+    """The key of every binding that can be used on a screen now, as it is written, by the binding's id."""
+    keys: dict[str, str] = {}
+    for active in screen.active_bindings.values():
+        binding = active.binding
+        if binding.id and active.enabled:
+            keys.setdefault(binding.id, binding.key_display or format_key(binding.key))
+    return keys

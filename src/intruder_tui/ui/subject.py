@@ -16,6 +16,9 @@ from intruder_tui.views import numbers
 from intruder_tui.views.report import TIERS
 from intruder_tui.views.sentence import matrix_sentence, remarks
 
+WORTH_TELLING = 2.0
+"""Seconds that a stage has to last before its time is told."""
+
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Subject:
@@ -27,6 +30,10 @@ class Subject:
     reason: str
     result: MatrixResult | None
     definition: Definition
+    refining: bool = False
+    """Whether the values behind the bounds are on their way."""
+    seconds: float | None = None
+    """How long the matrix has been at its stage."""
 
     @property
     def name(self) -> str:
@@ -46,11 +53,18 @@ class Subject:
         return min(self.definition.k, *self.row.shape) if self.row.shape else self.definition.k
 
 
-def subject(session: Session, name: str, definition: Definition) -> Subject:
+def subject(session: Session, name: str, definition: Definition, seconds: float | None = None) -> Subject:
     """Gather what a session knows of a row; reads the result from the cache where there is one."""
     result = session.result(name)
     return Subject(
-        session.row(name), session.state(name), session.stage(name), session.reason(name), result, definition
+        session.row(name),
+        session.state(name),
+        session.stage(name),
+        session.reason(name),
+        result,
+        definition,
+        session.refining(name),
+        seconds,
     )
 
 
@@ -72,15 +86,21 @@ def finding(one: Subject, look: Look) -> Text:
     if one.result is not None and one.viewable:
         notes = [*remarks(one.result, one.definition)]
         notes += one.row.pair.notes if one.row.pair else ()
+        coming = ""
+        if one.refining:
+            coming = (
+                f" Its values are being computed: {_stage(one)}." if one.stage else " Its values are queued."
+            )
         return Text.assemble(
             matrix_sentence(one.result, one.definition, look.glyphs),
+            (coming, look.tones.muted),
             (" " + " ".join(printable(note, 400) for note in notes), look.tones.muted),
         )
     match one.state:
         case State.QUEUED:
             words = "Queued."
         case State.COMPUTING:
-            words = f"Computing: {one.stage or 'starting'}."
+            words = f"Computing: {_stage(one)}."
         case State.IDLE if one.row.kind is RowKind.SKIPPED:
             words = f"Not analysed by default: {one.reason}. Enter analyses it all the same."
         case State.IDLE:
@@ -88,6 +108,14 @@ def finding(one: Subject, look: Look) -> Text:
         case _:
             return Text()
     return Text(printable(words, 400), look.tones.muted)
+
+
+def _stage(one: Subject) -> str:
+    """What is being done, and for how long once that is worth knowing."""
+    stage = one.stage or "starting"
+    if one.seconds is None or one.seconds < WORTH_TELLING:
+        return stage
+    return f"{stage}, {numbers.duration(one.seconds)}"
 
 
 def notice(one: Subject, look: Look, log: str) -> Text:

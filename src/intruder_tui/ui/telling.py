@@ -9,15 +9,14 @@ from intruder_tui.definition import Definition
 from intruder_tui.engine.session import Session
 from intruder_tui.ui.look import Look
 from intruder_tui.ui.outline import short_name
-from intruder_tui.ui.pace import Pace
 from intruder_tui.ui.widgets.header import HeaderState
 from intruder_tui.views.sentence import Strongest, session_sentence
 
 
 def header_state(
-    session: Session, definition: Definition, position: tuple[int, int], pace: Pace
+    session: Session, definition: Definition, position: tuple[int, int], left: float | None, *, paused: bool
 ) -> HeaderState:
-    """The header's state; `position` is (this tuned checkpoint, of how many)."""
+    """The header's state; `position` is (this tuned checkpoint, of how many), `left` the scan's seconds to go."""
     totals = session.totals(definition)
     base, tuned = session.pairing.base, session.pairing.tuned
     return HeaderState(
@@ -27,7 +26,8 @@ def header_state(
         definition,
         session.device,
         totals,
-        pace.left(totals.pending),
+        left,
+        paused,
     )
 
 

@@ -53,6 +53,17 @@ def test_remove_and_clear() -> None:
     assert queue.take() is None
 
 
+def test_a_held_queue_gives_out_only_what_is_urgent() -> None:
+    queue = JobQueue()
+    queue.put(job("a"), urgent=False)
+    queue.put(job("x"), urgent=True)
+    queue.held = True
+    assert drain(queue) == "x"
+    assert len(queue) == 1
+    queue.held = False
+    assert drain(queue) == "a"
+
+
 @given(st.lists(st.tuples(st.sampled_from("abcdef"), st.booleans())))
 def test_every_job_stands_once(puts: list[tuple[str, bool]]) -> None:
     queue = JobQueue()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from textual.timer import Timer
 
+from intruder_tui.engine.jobs import Job
 from intruder_tui.engine.protocol import Event, Finished, Stage
 from intruder_tui.engine.session import PENDING, Session, State
 from intruder_tui.ui.look import Look
@@ -46,10 +47,10 @@ class Scanning(Front):
 
     def take(self, event: Event) -> None:
         """Apply an engine's event to the session it belongs to; on the interface's thread."""
-        if isinstance(event, Finished):
+        if isinstance(event, Finished) and isinstance(event.job, Job):
             self._pace.finished(event.job, event.seconds)
         elif isinstance(event, Stage):
-            self._stopwatch.entered(event.job, event.stage)
+            self._stopwatch.entered(event.job.name, event.stage)
         for session in self._sessions:
             changed = session.apply(event)
             if changed:
@@ -100,19 +101,22 @@ class Scanning(Front):
             self.session.refine(self.selected)
 
     def action_scan(self) -> None:
-        """Ask for every matrix; again: take back what is not done."""
+        """Ask for every matrix, or go on with a paused scan; again: take back what is not done."""
         session = self.session
-        self._hold(False)
         states = {session.state(name) for name in session.default_names}
-        if State.IDLE not in states and states & PENDING:
+        if State.IDLE not in states and states & PENDING and not self._paused:
             session.cancel_all()
         else:
+            self._hold(False)
             session.scan()
         self._settle(session.default_names)
 
     def action_pause(self) -> None:
         """Keep back what nobody looks at, or let it go on."""
-        self._hold(not self._paused)
+        if self._paused or any(session.pending() for session in self._sessions):
+            self._hold(not self._paused)
+        else:
+            self.notify("Nothing is being computed; a analyses all matrices.", markup=False)
 
     def _hold(self, held: bool) -> None:
         if held == self._paused:

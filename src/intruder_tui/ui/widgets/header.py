@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rich.cells import cell_len
 from rich.text import Text
@@ -19,7 +19,10 @@ BAR = 12
 
 @dataclass(frozen=True, slots=True)
 class HeaderState:
-    """What the header tells; `position` is (this one, of how many) tuned ones, `left` seconds to go."""
+    """What the header tells; `position` is (this one, of how many) tuned ones, `left` seconds to go.
+
+    `paused` says that only what a person looks at is computed.
+    """
 
     base: str
     tuned: str
@@ -28,6 +31,7 @@ class HeaderState:
     device: str
     totals: Totals
     left: float | None
+    paused: bool = False
 
 
 def header_text(state: HeaderState, look: Look, width: int) -> Text:
@@ -58,11 +62,13 @@ def _choices(settings: str, device: str, bar: str, count: str) -> list[tuple[str
 
 def _progress(state: HeaderState, look: Look) -> tuple[str, str]:
     totals = state.totals
-    if totals.pending < 2:
-        return "", ""
+    if totals.pending < (1 if state.paused else 2):
+        return ("paused", "paused") if state.paused else ("", "")
     done = totals.answered + totals.failed
     count = f"{done}/{totals.matrices}"
     left = "" if state.left is None else f" {numbers.duration(state.left)}"
+    if state.paused:
+        left = " paused"
     full = round(BAR * done / totals.matrices) if totals.matrices else 0
     fill, ends = ("█", "▕▏") if look.glyphs.half else ("=", "[]")
     bar = f"{count} {ends[0]}{fill * full}{' ' * (BAR - full)}{ends[1]}{left}"
@@ -82,6 +88,11 @@ class HeaderLine(Line):
         self._state = state
         if self.size.width:
             self.show(header_text(state, self._look, self.size.width))
+
+    def run_down(self, left: float | None) -> None:
+        """Show how much time is left by now, if any of it is shown."""
+        if self._state is not None and self._state.left != left:
+            self.tell(replace(self._state, left=left))
 
     def on_resize(self, event: events.Resize) -> None:
         """Fit the line anew."""

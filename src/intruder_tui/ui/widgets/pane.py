@@ -147,6 +147,11 @@ class MatrixPane(Vertical):
             self.query_one("#notice", Static).update(words.notice(one, self._look, log))
         self._switch()
 
+    def tell_time(self, one: Subject) -> None:
+        """The same subject a little later: only its stage's time has changed."""
+        self._subject = one
+        self.query_one("#finding", Line).show(words.finding(one, self._look))
+
     def changed(self) -> None:
         """Answers came: a view of whole checkpoints follows a little later, however many come."""
         if self._view in WHOLE and not self._stale:

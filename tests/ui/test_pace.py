@@ -1,0 +1,111 @@
+"""The time that is left, and how long a stage has lasted."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from tests.support.sessions import matrix_row
+
+from intruder_tui.engine.jobs import Job
+from intruder_tui.ui.pace import Pace, Stopwatch
+
+
+class Clock:
+    """Stands still until told."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def verdict(name: str, shape: tuple[int, int] = (100, 100)) -> Job:
+    pair = matrix_row(name, shape).pair
+    assert pair is not None
+    return Job.verdict(pair, 10, 0.5)
+
+
+def test_nothing_is_foretold_before_an_answer_and_after_the_last() -> None:
+    pace = Pace(Clock())
+    pace.expect([verdict("a")])
+    assert pace.left() is None
+    pace.finished(verdict("a"), 2.0)
+    pace.expect([])
+    assert pace.left() is None
+
+
+def test_a_matrix_counts_by_its_size_and_a_factorisation_by_its_work() -> None:
+    pace = Pace(Clock())
+    pace.finished(verdict("a"), 1.0)
+    pace.expect([verdict("b", (200, 1000)), verdict("c", (100, 500))])
+    assert pace.left() == 25
+    small, large = verdict("d").exactly, verdict("e", (200, 200)).exactly
+    pace.finished(small, 1.0)
+    pace.expect([large, verdict("f"), verdict("g")])
+    assert pace.left() == 10  # eight times the work, and two seconds
+
+
+def test_one_slow_answer_among_many_changes_little() -> None:
+    clock = Clock()
+    pace = Pace(clock)
+    for _ in range(9):
+        pace.finished(verdict("a"), 1.0)
+    pace.finished(verdict("b"), 60.0)
+    pace.expect([verdict("c")] * 40)
+    assert pace.left() == 40
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_time_left_runs_down_with_the_clock_and_never_jumps(seed: int) -> None:
+    chance, clock = random.Random(seed), Clock()
+    pace = Pace(clock)
+    jobs = [verdict(str(i), (chance.choice([100, 400]), 100)) for i in range(120)]
+    shown = []
+    for place, job in enumerate(jobs):
+        seconds = job.pair.shape[0] / 100 * chance.uniform(0.7, 1.4)
+        clock.now += seconds
+        pace.finished(job, seconds)
+        pace.expect(jobs[place + 1 :])
+        if place >= 8 and (left := pace.left()) is not None:
+            shown.append((clock.now, left))
+    end = clock.now
+    for (before, was), (after, now) in zip(shown, shown[1:], strict=False):
+        assert abs((now - was) + (after - before)) <= 25  # two steps of ten, and a little
+    first = shown[0]
+    assert abs(first[1] - (end - first[0])) < 0.35 * (end - first[0])
+
+
+def test_time_without_work_is_forgotten() -> None:
+    clock = Clock()
+    pace = Pace(clock)
+    pace.finished(verdict("a"), 1.0)
+    pace.expect([verdict("b")] * 30)
+    pace.forget()
+    assert pace.left() is None
+    clock.now += 500
+    pace.expect([verdict("b")] * 30)
+    assert pace.left() == 30
+
+
+@pytest.mark.parametrize(("seconds", "shown"), [(1, 5), (42, 45), (61, 70), (599, 600), (601, 660)])
+def test_the_steps_grow_with_the_time(seconds: float, shown: float) -> None:
+    pace = Pace(Clock())
+    pace.finished(verdict("a"), seconds)
+    pace.expect([verdict("b")])
+    assert pace.left() == shown
+
+
+def test_the_watch_starts_anew_with_each_stage() -> None:
+    clock = Clock()
+    watch = Stopwatch(clock)
+    assert watch.seconds("a") is None
+    watch.entered("a", "reading")
+    clock.now += 3
+    watch.entered("a", "reading")
+    assert watch.seconds("a") == 3
+    watch.entered("a", "comparing")
+    assert watch.seconds("a") == 0
+    watch.entered("b", "reading")
+    assert watch.seconds("a") is None
