@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 
 import pytest
 from tests.support.sessions import matrix_row
@@ -71,7 +72,7 @@ def test_the_time_left_runs_down_with_the_clock_and_never_jumps(seed: int) -> No
         if place >= 8 and (left := pace.left()) is not None:
             shown.append((clock.now, left))
     end = clock.now
-    for (before, was), (after, now) in zip(shown, shown[1:], strict=False):
+    for (before, was), (after, now) in pairwise(shown):
         assert abs((now - was) + (after - before)) <= 25  # two steps of ten, and a little
     first = shown[0]
     assert abs(first[1] - (end - first[0])) < 0.35 * (end - first[0])

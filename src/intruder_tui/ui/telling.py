@@ -16,7 +16,7 @@ from intruder_tui.views.sentence import Strongest, session_sentence
 def header_state(
     session: Session, definition: Definition, position: tuple[int, int], left: float | None, *, paused: bool
 ) -> HeaderState:
-    """The header's state; `position` is (this tuned checkpoint, of how many), `left` the scan's seconds to go."""
+    """The header's state; `position` is (this tuned checkpoint, of how many), `left` the seconds to go."""
     totals = session.totals(definition)
     base, tuned = session.pairing.base, session.pairing.tuned
     return HeaderState(
