@@ -114,6 +114,7 @@ def summary_from_record(metadata: Mapping[str, str], read: ReadArray) -> Summary
         left=_light("left", read),
         right=_light("right", read),
         tier=Tier(document["tier"]),
+        relative_norm=document["update"]["relative_norm"],
     )
 
 

@@ -148,17 +148,21 @@ class MatrixResult:
 
     def summary(self) -> Summary:
         """The part that badges, counts and sweeps need."""
-        return Summary(self.unchanged, self.left, self.right, self.tier)
+        return Summary(self.unchanged, self.left, self.right, self.tier, self.update.relative_norm)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Summary:
-    """The light part of a result: bounds of both sides (blocks may be empty), enough for any count."""
+    """The light part of a result: bounds of both sides (blocks may be empty), enough for any count.
+
+    `relative_norm` is that of `Update`; None where it is not known.
+    """
 
     unchanged: bool
     left: Similarity
     right: Similarity
     tier: Tier
+    relative_norm: float | None = None
 
     def side(self, side: Side) -> Similarity:
         """The similarity on one side."""

@@ -53,8 +53,8 @@ class Badges:
     """Badges of one session under one definition; sums of groups are kept until a row below them changes."""
 
     def __init__(self, session: Session, definition: Definition, glyphs: Glyphs) -> None:
-        self._session = session
-        self._definition = definition
+        self.session = session
+        self.definition = definition
         self._glyphs = glyphs
         self._sums: dict[int, _Sum] = {}
         self.phase = 0
@@ -71,7 +71,7 @@ class Badges:
         return self._row(branch.row) if branch.row is not None else self._group(self._sum(branch))
 
     def _row(self, name: str) -> Badge:
-        glyphs, session = self._glyphs, self._session
+        glyphs, session = self._glyphs, self.session
         kind = session.row(name).kind
         match session.state(name):
             case State.IDLE:
@@ -116,13 +116,13 @@ class Badges:
         return known
 
     def _measure(self, name: str) -> _Sum:
-        session = self._session
+        session = self.session
         row = session.row(name)
         if row.kind is RowKind.REFUSED or session.state(name) is State.FAILED:
             return _Sum(failed=1)
         matrices = int(row.kind is RowKind.MATRIX)
-        count = session.count(name, self._definition)
+        count = session.count(name, self.definition)
         if count is None:
             return _Sum(matrices, open=matrices)
         summary = session.summary(name)
-        return _Sum(matrices, count, undecided=len(summary.undecided(self._definition)) if summary else 0)
+        return _Sum(matrices, count, undecided=len(summary.undecided(self.definition)) if summary else 0)

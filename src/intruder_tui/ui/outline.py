@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from intruder_tui.checkpoint.names import components
@@ -114,6 +115,33 @@ def _link(root: Branch) -> None:
             child.parent = branch
             child.depth = branch.depth + 1
             stack.append(child)
+
+
+def ranking(first: Sequence[str], others: Sequence[str]) -> Branch:
+    """The root over rows in this order, one below the other, and over one group of the others in layers.
+
+    A row is called by its whole name but for ".weight" and what all layers' names begin with.
+    """
+    root = Branch("")
+    trunks = {trunk for name in first if (trunk := _trunk(name))}
+    trunk = next(iter(trunks)) if len(trunks) == 1 else ""
+    for name in first:
+        root.children.append(Branch(name.removeprefix(trunk).removesuffix(f".{WEIGHT}"), row=name))
+    if others:
+        group = Branch(f"the other {len(others)}" if first else f"all {len(others)}")
+        group.children = outline(others).children
+        root.children.append(group)
+    _link(root)
+    return root
+
+
+def _trunk(name: str) -> str:
+    """What stands before a name's first number, with the dot: "model.layers."."""
+    found = _TRUNK.match(name)
+    return found.group() if found else ""
+
+
+_TRUNK = re.compile(r"[^0-9]*?\.(?=[0-9]+\.)")
 
 
 def short_name(name: str) -> str:

@@ -13,6 +13,7 @@ from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.keys import format_key
 
 from intruder_tui.checkpoint.names import printable
+from intruder_tui.ui.ranking import Order
 
 if TYPE_CHECKING:
     from intruder_tui.ui.screens.main import MainScreen
@@ -52,7 +53,13 @@ class Actions(Provider):
             key = binding.key_display or format_key(binding.key)
             run = partial(self.app.run_action, binding.action, active.node)
             yield f"{binding.description} ({key})", run
+        for order in Order:
+            yield order.wording, partial(self._main.take_order, order)
         yield "Change the colour theme", self.app.search_themes
+
+    @property
+    def _main(self) -> MainScreen:
+        return cast("MainScreen", self.screen)
 
 
 class Matrices(Provider):

@@ -17,6 +17,7 @@ class Glyphs:
     unchanged: str
     undecided: str
     failed: str
+    marked: str
 
     closed: str
     opened: str
@@ -63,6 +64,7 @@ UNICODE = Glyphs(
     unchanged="=",
     undecided="~",
     failed="!",
+    marked="◆ ",
     closed="▸ ",
     opened="▾ ",
     corners=("┌", "┐", "└", "┘"),
@@ -104,6 +106,7 @@ ASCII = Glyphs(
     unchanged="=",
     undecided="~",
     failed="!",
+    marked="+ ",
     closed="> ",
     opened="v ",
     corners=("+", "+", "+", "+"),

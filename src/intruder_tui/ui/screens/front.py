@@ -36,6 +36,7 @@ class Front(Screen[None]):
         self._pace = Pace()
         self._stopwatch = Stopwatch()
         self._paused = False
+        self._marks: set[str] = set()
 
     @property
     def session(self) -> Session:
@@ -57,6 +58,11 @@ class Front(Screen[None]):
         """The view in front."""
         return self._pane.view
 
+    @property
+    def marks(self) -> set[str]:
+        """Names of the marked matrices; of no checkpoint in particular."""
+        return self._marks
+
     def shown(self) -> Shown | None:
         """What the pane shows, for a snapshot; None where a pairing has no rows."""
         return self._pane.shown()
@@ -72,7 +78,7 @@ class Front(Screen[None]):
     def _open_session(self) -> None:
         session = self.session
         self._badges = Badges(session, self._definition, self._look.glyphs)
-        self._side.tell(session, self._badges)
+        self._side.tell(self._badges, self.selected)
         first = next(iter(session.default_names or [row.name for row in session.pairing.rows]), None)
         wanted = self.selected or first
         if wanted is not None:

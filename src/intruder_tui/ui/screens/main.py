@@ -37,7 +37,7 @@ class MainScreen(Navigation):
         yield HeaderLine(self._look)
         yield Line(id="findings", ellipsis=self._look.glyphs.ellipsis)
         with Horizontal(id="body"):
-            yield SidePane(self._look)
+            yield SidePane(self._look, self._marks)
             yield MatrixPane(self._look)
         yield FooterLine(self._look)
 

@@ -62,7 +62,7 @@ class Scanning(Front):
     def _settle(self, changed: list[str]) -> None:
         """Repaint what changed: rows and the subject now, sums and sentence a little later."""
         session = self.session
-        self._side.layer_tree.changed(changed)
+        self._side.changed(changed)
         if self.selected in changed:
             self._tell_subject()
         self._computing.difference_update(changed)

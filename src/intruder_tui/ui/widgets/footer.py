@@ -7,12 +7,21 @@ from collections.abc import Sequence
 from rich.cells import cell_len
 from rich.text import Text
 from textual import events
-from textual.keys import format_key
 from textual.widgets import Input
 
-from intruder_tui.ui.keys import HINTS, ORDER
+from intruder_tui.checkpoint.names import printable
+from intruder_tui.ui.filtering import NOT, PREFIX, STATES
+from intruder_tui.ui.keys import HINTS, ORDER, in_force
 from intruder_tui.ui.look import Look
 from intruder_tui.ui.widgets.line import Line
+
+FILTER_HINTS = (
+    ("", "enter", "keep"),
+    ("", "escape", "clear"),
+    ("", "words", "regular expressions"),
+    ("", PREFIX, " ".join(STATES)),
+    ("", f"{NOT}word", "not"),
+)
 
 
 class FooterLine(Line):
@@ -26,17 +35,15 @@ class FooterLine(Line):
         """Fit the line anew."""
         self.tell()
 
-    def tell(self) -> None:
-        """Read the keys in force and show them."""
-        if isinstance(self.screen.focused, Input):
-            self.show(_joined((("", "enter", "keep"), ("", "escape", "clear")), self._look))
-            return
-        keys: dict[str, str] = {}
-        for active in self.screen.active_bindings.values():
-            binding = active.binding
-            if binding.id and active.enabled:
-                keys.setdefault(binding.id, binding.key_display or format_key(binding.key))
-        self.show(footer_text(keys, self._look, self.size.width))
+    def tell(self, trouble: str = "") -> None:
+        """Show the keys in force; while the filter is written, how it is, or what is wrong with it."""
+        if not isinstance(self.screen.focused, Input):
+            self.show(footer_text(in_force(self.screen), self._look, self.size.width))
+        elif trouble:
+            text = Text(f"{printable(trouble)}; the filter before it stays", self._look.tones.warning)
+            self.show(text)
+        else:
+            self.show(_joined(FILTER_HINTS, self._look))
 
 
 def footer_text(keys: dict[str, str], look: Look, width: int) -> Text:

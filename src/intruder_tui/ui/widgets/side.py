@@ -1,33 +1,58 @@
-"""The left pane: the layer tree and the words that filter it."""
+"""The left pane: what the tree shows and in which order, the tree, and the line that filters it."""
 
 from __future__ import annotations
 
-from textual import on
+from collections.abc import Collection, Iterable
+from functools import partial
+
+from rich.text import Text
+from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Vertical
+from textual.message import Message
 from textual.widgets import Input
 
-from intruder_tui.engine.session import Session
+from intruder_tui.engine.session import PENDING
 from intruder_tui.ui.badges import Badges
+from intruder_tui.ui.filtering import Filter, FilterError, Ground, parse
+from intruder_tui.ui.keys import in_force
 from intruder_tui.ui.look import Look
+from intruder_tui.ui.outline import outline, ranking
+from intruder_tui.ui.ranking import Order, ranked, value
+from intruder_tui.ui.widgets.line import Line
 from intruder_tui.ui.widgets.tree import LayerTree
+
+PLACEHOLDER = "q_proj  is:failed  -norm"
 
 
 class SidePane(Vertical):
-    """Rows of one session whose names hold all the words of the filter."""
+    """The rows of one session that pass the filter, in one of the orders.
 
-    def __init__(self, look: Look) -> None:
+    Rows are chosen and ordered when a person asks for it, never because answers come in.
+    """
+
+    class FilterRead(Message):
+        """The filter's line changed; `trouble` says what can't be understood, "" where all can."""
+
+        def __init__(self, trouble: str) -> None:
+            self.trouble = trouble
+            super().__init__()
+
+    def __init__(self, look: Look, marks: Collection[str]) -> None:
         super().__init__(id="side")
         self._look = look
-        self._session: Session | None = None
+        self._marks = marks
         self._badges: Badges | None = None
-        self._words = ""
+        self._filter = Filter()
+        self._order = Order.MODEL
         self._names: frozenset[str] = frozenset()
+        self._stale = False
 
     def compose(self) -> ComposeResult:
-        """The tree, and the filter's line below it."""
-        yield LayerTree(self._look)
-        yield Input(placeholder="words of a name", id="filter")
+        """What is shown, the tree, and the filter's line below it."""
+        yield Line(id="rows", ellipsis=self._look.glyphs.ellipsis)
+        yield LayerTree(self._look, self._marks)
+        yield Input(placeholder=PLACEHOLDER, id="filter")
 
     @property
     def layer_tree(self) -> LayerTree:
@@ -36,65 +61,150 @@ class SidePane(Vertical):
 
     @property
     def box(self) -> Input:
-        """The line the filter's words are written in."""
+        """The line the filter is written in."""
         return self.query_one("#filter", Input)
 
-    def tell(self, session: Session, badges: Badges) -> None:
-        """Show the rows of a session; the filter stays."""
-        self._session, self._badges = session, badges
-        self._fill()
+    @property
+    def order(self) -> Order:
+        """The order in force."""
+        return self._order
+
+    def tell(self, badges: Badges, selected: str | None) -> None:
+        """Show the rows of a session; filter and order stay."""
+        self._badges = badges
+        self._fill(selected)
 
     def recount(self, badges: Badges) -> None:
-        """Another definition: the same rows with other badges."""
+        """Another definition: the same rows in the same places with other badges."""
         self._badges = badges
-        self.layer_tree.recount(badges)
+        self.layer_tree.recount(badges, self._figure())
+        self._outdate(self._order in (Order.COUNT, Order.LOWEST) or self._filter.by_state)
+
+    def changed(self, names: Iterable[str]) -> None:
+        """Repaint these rows and their groups, where they are."""
+        if self._badges is None:
+            return
+        names = list(names)
+        self.layer_tree.changed(names)
+        session = self._badges.session
+        if self._order is not Order.MODEL or self._filter.by_state:
+            self._outdate(any(session.state(name) not in PENDING for name in names))
+
+    def marked(self, name: str) -> None:
+        """A mark was set or taken away."""
+        self.layer_tree.changed([name])
+        self._outdate(self._filter.by_state)
+        self._tell_rows()
 
     def reveal(self, name: str) -> None:
         """Put the cursor on a row; a filter that hides it is dropped."""
         if name not in self._names:
-            self.clear()
+            self.clear(name)
         self.layer_tree.reveal(name)
+
+    def sort(self, order: Order, selected: str | None) -> None:
+        """Take an order, as the values are now; the cursor stays on its matrix."""
+        self._order = order
+        self._fill(selected)
+
+    def renew(self, selected: str | None) -> None:
+        """Take filter and order anew."""
+        self._fill(selected)
+
+    # The filter ----------------------------------------------------------------------------------
 
     def ask(self) -> None:
         """Open the filter's line."""
         self.box.add_class("-open")
         self.screen.set_focus(self.box, scroll_visible=False)
 
-    def clear(self) -> bool:
+    def clear(self, selected: str | None) -> bool:
         """Show all rows again; False when there was no filter."""
         box = self.box
-        filtered = box.has_class("-open") or bool(self._words)
-        box.remove_class("-open")
+        filtered = box.has_class("-open") or bool(self._filter.terms)
+        box.remove_class("-open", "-bad")
         with box.prevent(Input.Changed):
             box.value = ""
-        self._filter("")
+        if self._filter.terms:
+            self._filter = Filter()
+            self._fill(selected)
         return filtered
 
     @on(Input.Changed, "#filter")
     def _changed(self, event: Input.Changed) -> None:
         event.stop()
-        self._filter(event.value)
+        trouble = ""
+        try:
+            wanted = parse(event.value)
+        except FilterError as error:
+            trouble = str(error)
+        else:
+            if wanted != self._filter:
+                self._filter = wanted
+                self._fill(self.layer_tree.row)
+        self.box.set_class(bool(trouble), "-bad")
+        self.post_message(self.FilterRead(trouble))
 
     @on(Input.Submitted, "#filter")
     def _kept(self, event: Input.Submitted) -> None:
         event.stop()
+        if self.box.has_class("-bad"):
+            return
         if not event.value.strip():
-            self.clear()
+            self.clear(self.layer_tree.row)
+        elif self._stale:
+            self.renew(self.layer_tree.row)
         self.layer_tree.focus()
 
-    def _filter(self, words: str) -> None:
-        if words.split() != self._words.split():
-            self._words = words
-            self._fill()
+    # What is shown -------------------------------------------------------------------------------
 
-    def _fill(self) -> None:
-        if self._session is None or self._badges is None:
+    def _fill(self, selected: str | None) -> None:
+        badges = self._badges
+        if badges is None:
             return
-        words = self._words.lower().split()
-        rows = self._session.pairing.rows
-        names = [row.name for row in rows if all(word in row.name.lower() for word in words)]
+        session, definition, glyphs = badges.session, badges.definition, self._look.glyphs
+        names = self._filter.kept(Ground(session, definition, self._marks))
         self._names = frozenset(names)
-        before = self.layer_tree.row
-        self.layer_tree.fill(self._session, names, self._badges)
-        if before in self._names and before is not None:
-            self.layer_tree.reveal(before)
+        if self._order is Order.MODEL:
+            top = outline(names)
+        else:
+            top = ranking(*ranked(self._order, names, session, definition, glyphs))
+        self.layer_tree.fill(top, badges, self._figure(), narrowed=bool(self._filter.terms))
+        if selected in self._names and selected is not None:
+            self.layer_tree.reveal(selected)
+        self._stale = False
+        self._tell_rows()
+
+    def _figure(self) -> partial[str] | None:
+        """What rows show beside their name in the order in force; None for the badge alone."""
+        if self._badges is None or self._order in (Order.MODEL, Order.COUNT):
+            return None
+        return partial(self._text, self._order, self._badges)
+
+    def _text(self, order: Order, badges: Badges, name: str) -> str:
+        found = value(order, badges.session, name, badges.definition, self._look.glyphs)
+        return "" if found is None else found.text
+
+    def _outdate(self, stale: bool) -> None:
+        if stale and not self._stale:
+            self._stale = True
+            self._tell_rows()
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Fit the line anew."""
+        self._tell_rows()
+
+    def _tell_rows(self) -> None:
+        if self._badges is None:
+            return
+        tones = self._look.tones
+        total, shown = len(self._badges.session.pairing.rows), len(self._names)
+        parts = [f"{shown} of {total} rows" if self._filter.terms else f"{total} rows"]
+        parts += [self._order.value] if self._order is not Order.MODEL else []
+        parts += [f"{len(self._marks)} marked"] if self._marks else []
+        text = Text(", ".join(parts), tones.muted, no_wrap=True)
+        if self._stale:
+            renew = f"{in_force(self.screen).get('renew', '')} renews"
+            text.truncate(max(8, self.content_size.width - len(renew) - 4), overflow="ellipsis")
+            text.append(f"  {renew}", tones.active)
+        self.query_one("#rows", Line).show(text)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import ClassVar
 
 from rich.cells import cell_len, set_cell_size
@@ -15,12 +15,12 @@ from textual.widgets.tree import TreeNode
 
 from intruder_tui.checkpoint.names import printable
 from intruder_tui.checkpoint.pairs import RowKind
-from intruder_tui.engine.session import Session
 from intruder_tui.ui.badges import Badges, Tone
 from intruder_tui.ui.look import Look
-from intruder_tui.ui.outline import Branch, outline
+from intruder_tui.ui.outline import Branch
 
 MARK_WIDTH = 4
+FIGURE_WIDTH = 7
 MOST_OPENED = 400
 """A filter that leaves no more rows than this opens every group."""
 
@@ -53,7 +53,7 @@ class LayerTree(Tree[Branch]):
             self.name = name
             super().__init__()
 
-    def __init__(self, look: Look) -> None:
+    def __init__(self, look: Look, marks: Collection[str]) -> None:
         super().__init__("", id="tree")
         self.show_root = False
         self.show_guides = False
@@ -61,25 +61,27 @@ class LayerTree(Tree[Branch]):
         self.auto_expand = False
         self._look = look
         look.dress(self)
-        self._session: Session | None = None
+        self._marks = marks
         self._badges: Badges | None = None
+        self._figure: Callable[[str], str] | None = None
         self._branches: dict[str, Branch] = {}
         self._drawn: dict[int, TreeNode[Branch]] = {}
 
     # Filling -------------------------------------------------------------------------------------
 
-    def fill(self, session: Session, names: Iterable[str], badges: Badges) -> None:
-        """Show these rows of a session."""
-        self._session = session
+    def fill(
+        self, top: Branch, badges: Badges, figure: Callable[[str], str] | None, *, narrowed: bool
+    ) -> None:
+        """Show the rows under `top`, each with what `figure` says of it; open few of a `narrowed` choice."""
         self._badges = badges
-        top = outline(names)
+        self._figure = figure
         self._branches = {leaf.row: leaf for leaf in top.leaves() if leaf.row is not None}
         self.clear()
         self._drawn = {}
         self.root.data = top
         self._populate(self.root)
         self.root.expand()
-        few = len(self._branches) <= MOST_OPENED and len(self._branches) < len(session.pairing.rows)
+        few = narrowed and len(self._branches) <= MOST_OPENED
         for node in list(self.root.children):
             if few:
                 self._open_all(node)
@@ -92,12 +94,12 @@ class LayerTree(Tree[Branch]):
         node = self.cursor_node
         return node.data.row if node is not None and node.data is not None else None
 
-    def recount(self, badges: Badges) -> None:
-        """Another definition: repaint the badges that differ."""
-        before, self._badges = self._badges, badges
+    def recount(self, badges: Badges, figure: Callable[[str], str] | None) -> None:
+        """Another definition: repaint the badges that differ, or every row with a figure."""
+        before, self._badges, self._figure = self._badges, badges, figure
         for node in self._drawn.values():
             branch = node.data
-            if before is None or branch is None or before.of(branch) != badges.of(branch):
+            if figure or before is None or branch is None or before.of(branch) != badges.of(branch):
                 node.refresh()
 
     def changed(self, names: Iterable[str]) -> None:
@@ -202,30 +204,47 @@ class LayerTree(Tree[Branch]):
     def render_label(self, node: TreeNode[Branch], base_style: Style, style: Style) -> Text:
         """Arrow, name, dots, mark; the badge stands right-aligned whatever the depth."""
         branch = node.data
-        if branch is None or self._badges is None or self._session is None:
+        if branch is None or self._badges is None:
             return Text("")
-        look, badge = self._look, self._badges.of(branch)
+        look, badge, name = self._look, self._badges.of(branch), branch.row
         width = self.size.width - self.guide_depth * max(branch.depth, 0) - 1
-        arrow = ""
+        lead = "  "
         if node.allow_expand:
-            arrow = look.glyphs.opened if node.is_expanded else look.glyphs.closed
+            lead = look.glyphs.opened if node.is_expanded else look.glyphs.closed
+        elif name in self._marks:
+            lead = look.glyphs.marked
+        figure = self._figure(name) if self._figure is not None and name is not None else ""
+        mark = f"{figure:>{FIGURE_WIDTH}}" if figure else f"{badge.mark:>{MARK_WIDTH}}"
         dots = look.glyphs.intruder * badge.dots
-        room = width - MARK_WIDTH - 2
-        name = printable(branch.label)
-        if cell_len(name) + len(dots) + 1 > room:
+        room = width - cell_len(mark) - 2
+        label = printable(branch.label)
+        if cell_len(label) + len(dots) + 1 > room:
             dots = ""
-        if cell_len(name) > room:
-            name = set_cell_size(name, max(room - 1, 1)).rstrip() + look.glyphs.ellipsis[:1]
-        grey = branch.row is not None and self._session.row(branch.row).kind is not RowKind.MATRIX
+        label = shortened(label, room, look.glyphs.ellipsis[:1])
+        grey = name is not None and self._badges.session.row(name).kind is not RowKind.MATRIX
         tone = {
             Tone.QUIET: look.tones.muted,
             Tone.ACCENT: look.tones.accent,
             Tone.WARNING: look.tones.warning,
         }
         text = Text(no_wrap=True)
-        text.append(f"{arrow or '  '}", base_style + look.tones.muted)
-        text.append(name, style + look.tones.muted if grey else style)
-        gap = max(0, room - cell_len(name) - len(dots))
+        text.append(lead, base_style + (look.tones.active if name in self._marks else look.tones.muted))
+        text.append(label, style + look.tones.muted if grey else style)
+        gap = max(0, room - cell_len(label) - len(dots))
         text.append(" " * gap + dots, style + tone[badge.tone])
-        text.append(f"{badge.mark:>{MARK_WIDTH}}", style + tone[badge.tone])
+        text.append(mark, style + tone[badge.tone])
         return text
+
+
+def shortened(label: str, room: int, ellipsis: str) -> str:
+    """A label in `room` cells: a longer one keeps its end, and a little of its beginning where that fits."""
+    if cell_len(label) <= room:
+        return label
+    start = min(5, max(0, (room - len(ellipsis)) // 3))
+    end = room - start - len(ellipsis)
+    if end < 1:
+        return set_cell_size(label, max(room, 1)).rstrip()
+    tail = label[-end:]
+    while cell_len(tail) > end:
+        tail = tail[1:]
+    return set_cell_size(label, start).rstrip() + ellipsis + tail
