@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -323,15 +324,23 @@ def test_cache_commands(demo_pair: DemoPaths, tmp_path: Path) -> None:
     assert "0 results" in intruder_tui("cache", "info", cache=tmp_path).stdout
 
 
-def test_ctrl_c_keeps_what_is_done(demo_pair: DemoPaths, tmp_path: Path) -> None:
+def test_ctrl_c_keeps_what_is_done(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)  # large enough that the scan outlasts the wait for its second result
+    names = [f"model.layers.{i}.mlp.up_proj.weight" for i in range(16)]
+    for side in ("base", "tuned"):
+        save_file(
+            {name: rng.standard_normal((640, 640), np.float32) for name in names},
+            tmp_path / f"{side}.safetensors",
+        )
     program = "from intruder_tui.cli import main; main()"
-    arguments = ["scan", str(demo_pair.base), str(demo_pair.full), "--cache-dir", str(tmp_path)]
+    arguments = ["scan", "--exact", str(tmp_path / "base.safetensors"), str(tmp_path / "tuned.safetensors")]
+    arguments += ["--cache-dir", str(tmp_path)]
     running = subprocess.Popen(
         [sys.executable, "-c", program, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     try:
         while len(list((tmp_path / "results").glob("??/*.safetensors"))) < 2 and running.poll() is None:
-            pass
+            time.sleep(0.01)
         running.send_signal(signal.SIGINT)
         _, errors = running.communicate(timeout=60)
     finally:
@@ -339,5 +348,6 @@ def test_ctrl_c_keeps_what_is_done(demo_pair: DemoPaths, tmp_path: Path) -> None
     assert running.returncode == 130, errors
     assert "run it again to go on" in errors
     assert "Traceback" not in errors
-    done = intruder_tui(*arguments, cache=tmp_path)
-    assert done.returncode == 0
+    kept = intruder_tui("cache", "info", cache=tmp_path)
+    assert kept.returncode == 0
+    assert not kept.stdout.startswith(("0 results", "1 result,"))
