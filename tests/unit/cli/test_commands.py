@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -158,6 +159,7 @@ def test_unreadable_input_is_one_line_and_exit_code_2(arguments: list[str], cach
     assert done.returncode == 2
     assert done.stdout == ""
     assert len(done.stderr.strip().splitlines()) == 1
+    assert "/no/such/base" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -170,6 +172,7 @@ def test_unreadable_input_is_one_line_and_exit_code_2(arguments: list[str], cach
         (["--json", "/no/such/directory/x.json"], "/no/such/directory/x.json"),
         (["--device", "cuda:77", "--eps", "0.4"], "cuda:77"),
         (["--device", "tpu"], "--device is 'tpu'"),
+        (["--log", "/no/such/directory/x.log"], "--log: /no/such/directory/x.log can't be written"),
     ],
 )
 def test_bad_options_name_themselves(
@@ -307,6 +310,67 @@ def test_without_a_terminal_the_interface_refuses(demo_pair: DemoPaths, cache: P
     assert "terminal" in done.stderr
 
 
+def test_the_log_has_failures_and_only_what_is_a_log_is_written_to(
+    demo_pair: DemoPaths, tmp_path: Path
+) -> None:
+    tuned = tmp_path / "tuned.safetensors"
+    save_file({Q: np.full((192, 192), np.nan, np.float16)}, tuned)
+    log = tmp_path / "x.log"
+    arguments = ("show", demo_pair.base, tuned, Q, "--log", log)
+    done = intruder_tui(*arguments, cache=tmp_path / "cache")
+    assert done.returncode == 1
+    assert f"{Q}: " in log.read_text()
+    before = tuned.read_bytes()
+    refused = intruder_tui("scan", demo_pair.base, tuned, "--log", tuned, cache=tmp_path / "cache")
+    assert refused.returncode == 2
+    assert "exists and is not a log of intruder-tui" in refused.stderr
+    assert tuned.read_bytes() == before
+
+
+def test_an_internal_error_is_a_line_and_its_trace_is_kept(demo_pair: DemoPaths, tmp_path: Path) -> None:
+    program = (
+        "import intruder_tui.checkpoint as checkpoint\n"
+        "def fail(*_): raise ZeroDivisionError('by nought')\n"
+        "checkpoint.open_pairing = fail\n"
+        "from intruder_tui.cli import main; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, "list", str(demo_pair.base), str(demo_pair.lora)],
+        env={**os.environ, "INTRUDER_TUI_CACHE": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 70
+    assert done.stdout == ""
+    assert done.stderr.startswith(
+        "intruder-tui: internal error: ZeroDivisionError: by nought; the trace is in "
+    )
+    assert len(done.stderr.splitlines()) == 1
+    (log,) = (tmp_path / "logs").iterdir()
+    assert "in fail" in log.read_text()
+
+
+def test_a_closed_pipe_ends_quietly(scanned: dict[str, Any], demo_pair: DemoPaths, cache: Path) -> None:
+    for command in ("list", "scan --json -", "scan", "show --json"):
+        name, *options = command.split()
+        what = [Q] if name == "show" else []
+        program = "from intruder_tui.cli import main; main()"
+        arguments = [name, str(demo_pair.base), str(demo_pair.lora), *what, *options]
+        running = subprocess.Popen(
+            [sys.executable, "-c", program, *arguments],
+            env={**os.environ, "INTRUDER_TUI_CACHE": str(cache)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        assert running.stdout is not None
+        assert running.stderr is not None
+        running.stdout.close()
+        assert running.stderr.read() == b"", command
+        running.stderr.close()
+        assert running.wait(60) in (0, 1), command
+
+
 def test_no_arguments_show_the_two_ways_to_start(cache: Path) -> None:
     done = intruder_tui(cache=cache)
     assert done.returncode == 0
@@ -349,5 +413,6 @@ def test_ctrl_c_keeps_what_is_done(tmp_path: Path) -> None:
     assert "run it again to go on" in errors
     assert "Traceback" not in errors
     kept = intruder_tui("cache", "info", cache=tmp_path)
-    assert kept.returncode == 0
-    assert not kept.stdout.startswith(("0 results", "1 result,"))
+    found = re.search(r"^(\d+) results?,", kept.stdout, re.MULTILINE)
+    assert found is not None, kept.stdout
+    assert 2 <= int(found[1]) < len(names)
