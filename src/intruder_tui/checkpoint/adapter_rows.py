@@ -192,10 +192,11 @@ def _hosted_recipes(
         raise Unusable(
             f"{called} on a weight that is no linear layer's ({shape_text(shape)}), which is not read"
         )
-    if left.orientation.transposed(name, hint=adapter.config.fan_in_fan_out) and name not in left.packed:
-        raise Unusable(f"{called} on a weight stored [in, out], which is not read")
-    base = _weight_recipe(left, name, False)
-    return base, hosted(_own(base, shape, change), (shape[0], shape[1]), change, adapter.config)
+    known = left.orientation.transposed(name, hint=adapter.config.fan_in_fan_out)
+    transposed = bool(known) and name not in left.packed
+    base = _weight_recipe(left, name, transposed)
+    oriented = (shape[1], shape[0]) if transposed else (shape[0], shape[1])
+    return base, hosted(_own(base, shape, change), oriented, transposed, change, adapter.config)
 
 
 def _weight_recipe(side: Side, name: str, transposed: bool) -> Recipe:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 
 from intruder_tui.checkpoint.adapter import Change
@@ -33,6 +33,18 @@ _ELSEWHERE = frozenset(
     }
 )
 """Fields that choose the modules, or are settled for the one module here."""
+_SETTLED_BY = {
+    "rank_pattern": "r",
+    "alpha_pattern": "alpha",
+    "lambda_pattern": "delora_lambda",
+    "n_frequency_pattern": "n_frequency",
+    "block_size_pattern": "block_size",
+}
+"""Fields that override another one for some modules, and which one."""
+_DOTTED = {"FOURIERFT": "n_frequency_pattern", "C3A": "block_size_pattern"}
+"""Where PEFT matches a key by `.*\\.KEY$`: unlike elsewhere, a choice of names in it is not one group."""
+_IN_OUT = frozenset({"IA3", "FOURIERFT", "HIRA", "GRALORA", "DEFT", "WAVEFT"})
+"""Tuners of which PEFT has a form for transformers' Conv1D."""
 _NO_SIZE = re.compile(r"alpha|lambda|scal|seed|dropout|eps")
 """Names of numbers that make no tensor: factors and seeds."""
 _ITERATIONS = re.compile(r"niter|terms|^depth$")
@@ -78,13 +90,25 @@ def adalora_update(change: Change, config: AdapterConfig) -> LoraUpdate:
     return LoraUpdate(a, b, scaling, gains=gains)
 
 
-def hosted(base: Recipe, shape: tuple[int, int], change: Change, config: AdapterConfig) -> Hosted:
-    """The recipe of a linear layer's weight [out, in] under a tuner that PEFT itself has to merge.
+def hosted(
+    base: Recipe, shape: tuple[int, int], transposed: bool, change: Change, config: AdapterConfig
+) -> Hosted:
+    """The recipe of a linear layer's weight under a tuner that PEFT itself has to merge.
+
+    Args:
+        base: gives the weight [out, in].
+        shape: (out, in).
+        transposed: the layer itself is a Conv1D, which stores [in, out].
+        change, config: the adapter's tensors for the layer, and what it says of itself.
 
     Raises:
-        Unusable: PEFT is not installed, or the tensors are none that a layer can have.
+        Unusable: PEFT is not installed, has no such layer, or the tensors are none that a layer can have.
         CheckpointError: the pattern keys can't be matched in time.
     """
+    if transposed and config.kind not in _IN_OUT:
+        raise Unusable(
+            f"{tuner_name(config.kind)} on a weight stored [in, out], which PEFT itself does not take"
+        )
     if find_spec("peft") is None:
         raise Unusable(
             f"{tuner_name(config.kind)} is read through PEFT, which is not installed here: "
@@ -94,11 +118,20 @@ def hosted(base: Recipe, shape: tuple[int, int], change: Change, config: Adapter
     fields = {
         name: value for name, value in described.items() if name not in _ELSEWHERE and value not in (None, {})
     }
-    patterns = [name for name in fields if name.endswith("_pattern")]
-    if patterns:
-        raise Unusable(f"adapter_config.json sets {printable(patterns[0], 40)}, which is not read: {MERGE}")
-    for field in ("rank", "alpha"):
-        _settle(fields, described, field, change.module)
+    for name in [name for name in described if name.endswith("_pattern")]:
+        _settle(fields, described.get(name), name, change.module, config.kind)
+    if config.kind == "WAVEFT" and fields.pop("proportional_parameters", False):
+        # The share of each layer hangs on all of them: the tensor itself says what this one's was.
+        spectrum = change.parts.get("waveft_spectrum")
+        fields["n_frequency"] = math.prod(spectrum.shape) if spectrum else 0
+    factor = change.parts.get("hira_A")
+    if config.kind == "HIRA" and factor is not None and len(factor.shape) == 2:
+        # PEFT 0.21 leaves the rank of a new layer to r, whatever its rank_pattern says.
+        fields["r"] = factor.shape[0]
+    if config.kind == "PSOFT" and fields.get("psoft_svd", "full") != "full":
+        raise Unusable(
+            "PSOFT by a randomised decomposition (psoft_svd), whose directions can't be recomputed: " + MERGE
+        )
     rank = fields.get("r")
     if "r" in fields and (type(rank) is not int or not 0 <= rank <= _LARGEST_RANK):
         raise Unusable(f"adapter_config.json says r = {rank}; at most {_LARGEST_RANK} is read")
@@ -110,31 +143,54 @@ def hosted(base: Recipe, shape: tuple[int, int], change: Change, config: Adapter
     _check_sizes(fields, shape)
     parts = tuple(Named(part, tensor) for part, tensor in sorted(change.parts.items()))
     shown_rank = rank if isinstance(rank, int) and rank > 0 else None
-    return Hosted(base, config.kind, change.module, json.dumps(fields, sort_keys=True), parts, shown_rank)
+    described_fields = json.dumps(fields, sort_keys=True)
+    return Hosted(base, config.kind, change.module, described_fields, parts, shown_rank, transposed)
 
 
 def _check_sizes(fields: Mapping[str, object], shape: tuple[int, int]) -> None:
     """Raise Unusable where a number of the configuration would make a tensor larger than the weight."""
     for name, value in fields.items():
-        if isinstance(value, bool) or not isinstance(value, int | float) or _NO_SIZE.search(name):
-            continue
-        most = math.prod(shape) if "frequency" in name else max(shape)
-        if _ITERATIONS.search(name):
-            most = _MOST_ITERATIONS
-        if value > most:
-            raise Unusable(
-                f"adapter_config.json says {printable(name, 40)} = {value}; at most {most} is read "
-                f"for a weight of {shape_text(shape)}"
-            )
+        for number in _numbers(value):
+            if _NO_SIZE.search(name):
+                continue
+            most = math.prod(shape) if "frequency" in name else max(shape)
+            if _ITERATIONS.search(name):
+                most = _MOST_ITERATIONS
+            if not number <= most:
+                raise Unusable(
+                    f"adapter_config.json says {printable(name, 40)} = {number}; at most {most} is read "
+                    f"for a weight of {shape_text(shape)}"
+                )
 
 
-def _settle(fields: dict[str, object], described: Mapping[str, object], field: str, module: str) -> None:
-    """Put what `rank_pattern` or `alpha_pattern` says of a module into its own r or alpha."""
-    table = described.get(f"{field}_pattern")
+def _numbers(value: object) -> Iterator[int | float]:
+    """The numbers in a value of a JSON document, however deep."""
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, dict):
+            waiting.extend(one.values())
+        elif isinstance(one, list):
+            waiting.extend(one)
+        elif isinstance(one, int | float) and not isinstance(one, bool):
+            yield one
+
+
+def _settle(fields: dict[str, object], table: object, pattern: str, module: str, kind: str) -> None:
+    """Put what a pattern field says of a module into the module's own field. Raises as `hosted`."""
+    fields.pop(pattern, None)
     if not table:
         return
+    field = _SETTLED_BY.get(pattern)
+    if field is None or kind == "OSF":
+        raise Unusable(f"adapter_config.json sets {printable(pattern, 40)}, which is not read: {MERGE}")
     if not isinstance(table, dict):
-        raise Unusable(f"{field}_pattern in adapter_config.json is not an object")
-    name = "r" if field == "rank" else "alpha"
-    rules: PatternRules[object] = PatternRules(table, f"adapter_config.json: {field}_pattern")
-    fields[name] = rules.find(module, fields.get(name))
+        raise Unusable(f"{pattern} in adapter_config.json is not an object")
+    if _DOTTED.get(kind) == pattern:
+        if choices := [key for key in table if "|" in key]:
+            key = printable(choices[0], 40)
+            raise Unusable(f"{pattern} in adapter_config.json has a choice in a key, {key}: {MERGE}")
+        if "." not in module:
+            return
+    rules: PatternRules[object] = PatternRules(table, f"adapter_config.json: {pattern}")
+    fields[field] = rules.find(module, fields.get(field))

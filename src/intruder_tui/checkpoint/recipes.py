@@ -173,6 +173,7 @@ class Hosted:
         fields: the configuration for this module alone; canonical JSON.
         parts: the adapter's tensors for the module, by their suffix.
         rank: r, for people; None where the tuner has none.
+        transposed: PEFT's layer is a Conv1D, which stores [in, out]; `base` gives [out, in] all the same.
     """
 
     base: Recipe
@@ -181,6 +182,7 @@ class Hosted:
     fields: str
     parts: tuple[Named, ...]
     rank: int | None = None
+    transposed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Tuners other than LoRA, through PEFT's own layer classes, on a model that holds one linear layer.
+"""Tuners other than LoRA, through PEFT's own layer classes, on a model that holds one layer.
 
 PEFT is an optional dependency and takes seconds to import: it is loaded when the first such matrix is read.
 """
@@ -35,7 +35,7 @@ def merged_by_peft(recipe: Hosted, parts: Mapping[str, torch.Tensor], base: torc
         CheckpointError: PEFT is missing, does not know the configuration, or does not take these tensors.
     """
     peft = _peft(recipe.kind)
-    model = _model(recipe.module, base)
+    model = _model(recipe, base)
     try:
         config = _config(peft, recipe)
         peft.inject_adapter_in_model(config, model, adapter_name=_NAME)
@@ -58,7 +58,8 @@ def merged_by_peft(recipe: Hosted, parts: Mapping[str, torch.Tensor], base: torc
             f"PEFT {peft.__version__} can't merge this {recipe.kind} adapter into one layer: "
             f"{printable(' '.join(str(error).split()), 240)}"
         ) from error
-    return weight.to(base.device, torch.float32)
+    weight = weight.to(base.device, torch.float32)
+    return weight.t().contiguous() if recipe.transposed else weight
 
 
 def _peft(kind: str) -> Any:
@@ -70,20 +71,28 @@ def _peft(kind: str) -> Any:
         ) from error
 
 
-def _model(module: str, base: torch.Tensor) -> torch.nn.Module:
-    """Modules nested as the name says, with one linear layer at the end."""
+def _model(recipe: Hosted, base: torch.Tensor) -> torch.nn.Module:
+    """Modules nested as the name says, with one layer at the end, a Linear or transformers' Conv1D."""
     rows, columns = base.shape
+    layer: Any
     with torch.device("meta"):
-        linear = torch.nn.Linear(columns, rows, bias=False)
-    linear.weight = torch.nn.Parameter(base.detach().to("cpu", torch.float32, copy=True), requires_grad=False)
+        if recipe.transposed:
+            # PEFT itself imports it from there.
+            layer = importlib.import_module("transformers.pytorch_utils").Conv1D(rows, columns)
+            layer.bias = None
+        else:
+            layer = torch.nn.Linear(columns, rows, bias=False)
+    weight = (base.t() if recipe.transposed else base).detach()
+    copied = weight.to("cpu", torch.float32, copy=True).contiguous()
+    layer.weight = torch.nn.Parameter(copied, requires_grad=False)
     root = torch.nn.Module()
-    *path, last = module.split(".")
+    *path, last = recipe.module.split(".")
     parent = root
     for name in path:
         child = torch.nn.Module()
         parent.add_module(name, child)
         parent = child
-    parent.add_module(last, linear)
+    parent.add_module(last, layer)
     return root
 
 
@@ -101,6 +110,8 @@ def _config(peft: Any, recipe: Hosted) -> Any:
             "the adapter is of another version"
         )
     fields = {name: value for name, value in described.items() if name in known}
+    if recipe.transposed and "fan_in_fan_out" in known:
+        fields["fan_in_fan_out"] = True
     return mapping[kind](**fields, target_modules=[recipe.module])
 
 

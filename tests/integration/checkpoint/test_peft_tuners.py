@@ -10,10 +10,11 @@ import peft
 import pytest
 import torch
 from peft import PeftConfig, get_peft_model
+from safetensors.torch import load_file, save_file
 from tests.support.adapters import merged_by_us, refused
 from tests.support.writers import make_gpt2, make_llama
 
-from intruder_tui.checkpoint import RowKind, adapter_tuners, open_pairing
+from intruder_tui.checkpoint import CheckpointError, RowKind, adapter_tuners, open_pairing
 from intruder_tui.checkpoint.recipes import describe, tensors
 from intruder_tui.engine import peft_host
 from intruder_tui.engine.assemble import ReadError
@@ -154,7 +155,8 @@ def test_what_peft_does_not_take_is_one_line(models: Path, tmp_path: Path) -> No
     assert "has no from_the_future" in said(from_the_future=1)
     assert "size mismatch" in said(r=7, rank_pattern={})
     assert "at most 65536" in said(r=10**9, rank_pattern={})
-    assert "lambda_pattern" in said(lambda_pattern={"(a+)+$": 1})
+    with pytest.raises(CheckpointError, match="repeats a group"):
+        said(rank_pattern={"(a+)+$": 1})
     assert "not those of PEFT" in said(peft_type="LOKR", rank_pattern={}, alpha_pattern={})
 
 
@@ -179,12 +181,91 @@ def test_numbers_larger_than_the_weight_are_refused_before_peft_allocates(
     assert f"{field} = {value}; at most {most}" in rows[Q]
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning", "ignore::RuntimeWarning")
+@pytest.mark.parametrize("name", ["AdaLoRA", "IA3", "FourierFT", "HiRA", "GraLoRA", "DEFT", "WaveFT"])
+def test_a_tuner_on_gpt2s_orientation_equals_pefts_merge(models: Path, tmp_path: Path, name: str) -> None:
+    more: dict[str, Any] = {"target_modules": ["c_attn", "mlp.c_proj"], "fan_in_fan_out": True}
+    more |= {"feedforward_modules": ["mlp.c_proj"]} if name == "IA3" else {}
+    tuned = write_tuner(make_gpt2(), tmp_path, name, **more)
+    pairing = open_pairing(str(models / "gpt2"), str(tmp_path))
+    assert not refused(pairing)
+    pairs = [pair for pair in pairing.pairs if not pair.untouched]
+    assert len(pairs) == 4
+    merged = tuned.merge_and_unload().state_dict()
+    base = make_gpt2().state_dict()
+    for pair in pairs:
+        oracle = merged[pair.name].T
+        assert not torch.allclose(oracle, base[pair.name].T, atol=1e-5)
+        torch.testing.assert_close(
+            merged_by_us(pair), oracle, rtol=0, atol=float(2**-20 * oracle.abs().max())
+        )
+
+
 @pytest.mark.filterwarnings("ignore::UserWarning")
-def test_a_tuner_on_gpt2s_orientation_is_refused(models: Path, tmp_path: Path) -> None:
-    tuned = write_tuner(
-        make_gpt2(), tmp_path, "IA3", target_modules=["c_attn"], feedforward_modules=[], fan_in_fan_out=True
-    )
-    assert tuned is not None
-    rows = refused(open_pairing(str(models / "gpt2"), str(tmp_path)))
-    assert len(rows) == 2
-    assert all("stored [in, out]" in reason for reason in rows.values())
+def test_a_tuner_that_peft_has_no_conv1d_for_is_refused(models: Path, tmp_path: Path) -> None:
+    write_tuner(make_llama(), tmp_path, "LoHa")
+    weights = load_file(tmp_path / "adapter_model.safetensors")
+    moved = {
+        name.replace("model.layers.0.self_attn.q_proj", "transformer.h.0.attn.c_attn"): tensor
+        for name, tensor in weights.items()
+        if "layers.0.self_attn.q_proj" in name
+    }
+    save_file(moved, tmp_path / "adapter_model.safetensors")
+    (reason,) = refused(open_pairing(str(models / "gpt2"), str(tmp_path))).values()
+    assert reason == "LoHa on a weight stored [in, out], which PEFT itself does not take"
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning", "ignore::RuntimeWarning")
+@pytest.mark.parametrize(
+    ("name", "pattern"),
+    [
+        ("DeLoRA", {"lambda_pattern": {"q_proj": 3}, "rank_pattern": {"layers.1.mlp.down_proj": 4}}),
+        ("FourierFT", {"n_frequency_pattern": {"down_proj": 30, "layers.1.self_attn.q_proj": 7}}),
+        ("C3A", {"block_size_pattern": {"q_proj": 16}}),
+        ("WaveFT", {"n_frequency_pattern": {"(q|k)_proj": 11}}),
+        ("WaveFT", {"proportional_parameters": True}),
+        ("HiRA", {"rank_pattern": {"q_proj": 5}}),
+        ("OSF", {"effective_rank": 0.75}),
+    ],
+)
+def test_what_a_pattern_says_of_a_module_is_what_peft_takes(
+    models: Path, tmp_path: Path, name: str, pattern: dict[str, Any]
+) -> None:
+    tuned = write_tuner(make_llama(), tmp_path, name, **pattern)
+    pairing = open_pairing(str(models / "llama"), str(tmp_path))
+    assert not refused(pairing)
+    merged = tuned.merge_and_unload().state_dict()
+    for pair in pairing.pairs:
+        oracle = merged[pair.name]
+        torch.testing.assert_close(
+            merged_by_us(pair), oracle, rtol=0, atol=float(2**-20 * oracle.abs().max())
+        )
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning", "ignore::RuntimeWarning")
+@pytest.mark.parametrize(
+    ("name", "change", "said"),
+    [
+        ("OSF", {"rank_pattern": {"q_proj": 5}}, "adapter_config.json sets rank_pattern, which is not read"),
+        ("OSF", {"effective_rank": 10**9}, "effective_rank = 1000000000; at most 32"),
+        ("OSF", {"effective_rank": float("nan")}, "effective_rank = nan; at most 32"),
+        ("OSF", {"target_svd_config": {"a": {"b": [1, 10**12]}}}, "target_svd_config = 1000000000000"),
+        ("FourierFT", {"n_frequency_pattern": {"q_proj|k_proj": 5}}, "has a choice in a key, q_proj|k_proj"),
+        ("FourierFT", {"n_frequency_pattern": {"q_proj": 10**9}}, "n_frequency = 1000000000; at most 1024"),
+        (
+            "FourierFT",
+            {"n_frequency_pattern": [3]},
+            "n_frequency_pattern in adapter_config.json is not an object",
+        ),
+        ("PSOFT", {"psoft_svd": "lowrank"}, "PSOFT by a randomised decomposition"),
+        ("MiSS", {"mystery_pattern": {"q_proj": 1}}, "adapter_config.json sets mystery_pattern"),
+    ],
+)
+def test_what_can_not_be_taken_from_a_configuration_is_one_line(
+    models: Path, tmp_path: Path, name: str, change: dict[str, Any], said: str
+) -> None:
+    write_tuner(make_llama(), tmp_path, name)
+    path = tmp_path / "adapter_config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    rows = refused(open_pairing(str(models / "llama"), str(tmp_path)))
+    assert said in rows[Q]
