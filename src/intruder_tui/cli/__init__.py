@@ -19,4 +19,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from intruder_tui.cli.app import app
 
-    app(given, prog_name="intruder-tui")
+    try:
+        app(given, prog_name="intruder-tui")
+    except Exception as error:
+        from intruder_tui.cli.trouble import tell
+
+        sys.exit(tell(error))

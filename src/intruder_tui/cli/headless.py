@@ -7,6 +7,7 @@ import queue
 import re
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -24,18 +25,24 @@ _SECONDS_BETWEEN_LINES = 10.0
 
 
 @contextlib.contextmanager
-def engine_for(cache: Cache, device: str) -> Iterator[ProcessEngine]:
-    """A worker process for the length of a command."""
+def engine_for(cache: Cache, device: str, log: Path | None = None) -> Iterator[ProcessEngine]:
+    """A worker process for the length of a command; what goes wrong meanwhile is in its log."""
+    from intruder_tui.engine.log import note_trace
     from intruder_tui.engine.process import ProcessEngine
 
     if not re.fullmatch(r"auto|cpu|cuda(:\d{1,3})?", device):
         fail(f"--device is {device!r}; it is auto, cpu, cuda or cuda:N")
     try:
-        engine = ProcessEngine(cache, device)
+        engine = ProcessEngine(cache, device, log)
     except OSError as error:
         fail(f"the cache directory {cache.root} can't be written: {error.strerror}")
     try:
         yield engine
+    except Exception as error:
+        if not isinstance(error, typer.Exit):
+            note_trace(engine.log_path, "the command failed", error)
+            error.add_note(f"the trace is in {engine.log_path}")
+        raise
     finally:
         engine.close()
 

@@ -18,11 +18,13 @@ from intruder_tui.cli.options import (
     Eps,
     FactorBudget,
     K,
+    LogFile,
     SideOption,
     Tuned,
     cache_of,
     definition_of,
     fail,
+    log_of,
 )
 from intruder_tui.cli.sources import Download, LoraAlpha, Map, ResidualBase, Series, pairings_of
 
@@ -59,6 +61,7 @@ def open_(
     cache_dir: CacheDir = None,
     cache_budget: CacheBudget = None,
     factor_budget: FactorBudget = None,
+    log: LogFile = None,
     output: Output = Path("snapshots"),
     colour: Colour = "auto",
     ascii_only: Ascii = False,
@@ -67,22 +70,24 @@ def open_(
 ) -> None:
     """Open BASE and one or more TUNED checkpoints in the terminal."""
     definition = definition_of(k, eps, side)
-    if not is_terminal():
-        fail("the interface needs a terminal; list, show and scan work without one")
     prepare_terminal(colour)
+    pairings = pairings_of(
+        base,
+        tuned,
+        maps=maps,
+        series=series,
+        download=download,
+        lora_alpha=lora_alpha,
+        residual_base=residual_base,
+    )
+    if missing := missing_terminal():
+        fail(f"the interface needs a terminal: {missing}; list, show and scan work without one")
     run_interface(
-        pairings_of(
-            base,
-            tuned,
-            maps=maps,
-            series=series,
-            download=download,
-            lora_alpha=lora_alpha,
-            residual_base=residual_base,
-        ),
+        pairings,
         definition,
         cache_of(cache_dir, cache_budget, factor_budget),
         device,
+        log=log_of(log),
         output=output,
         colour=colour,
         ascii_only=ascii_only,
@@ -91,9 +96,12 @@ def open_(
     )
 
 
-def is_terminal() -> bool:
-    """Whether a person sits at both ends."""
-    return sys.stdin.isatty() and sys.stderr.isatty() and os.environ.get("TERM", "") != "dumb"
+def missing_terminal() -> str:
+    """Why no interface can be drawn; empty where a person sits at both ends. It is drawn on stderr."""
+    for name, stream in (("stdin", sys.stdin), ("stderr", sys.stderr)):
+        if not stream.isatty():
+            return f"{name} is none"
+    return "TERM is dumb" if os.environ.get("TERM", "") == "dumb" else ""
 
 
 def prepare_terminal(colour: str) -> None:
@@ -116,6 +124,7 @@ def run_interface(
     cache: Cache,
     device: str,
     *,
+    log: Path | None = None,
     output: Path = Path("snapshots"),
     colour: str = "auto",
     ascii_only: bool = False,
@@ -129,7 +138,7 @@ def run_interface(
     from intruder_tui.cli.headless import engine_for
     from intruder_tui.engine.session import Session
 
-    with engine_for(cache, device) as engine:
+    with engine_for(cache, device, log) as engine:
         from intruder_tui.ui import UiOptions, run
 
         sessions = [Session(pairing, engine, cache, definition) for pairing in pairings]

@@ -51,6 +51,15 @@ FactorBudget = Annotated[
     ),
 ]
 
+LogFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--log",
+        metavar="FILE",
+        help="Append the worker's output, failures and traces to this file [default: a private one].",
+    ),
+]
+
 
 def fail(message: str) -> NoReturn:
     """One line on stderr, exit code 2."""
@@ -68,6 +77,16 @@ def definition_of(k: int, eps: float, side: str) -> Definition:
         return Definition(Side(side.upper()), k, eps)
     except ValueError as error:
         fail(str(error))
+
+
+def log_of(path: Path | None) -> Path | None:
+    """The log that `--log` names, begun; None where none was named."""
+    from intruder_tui.engine.log import LogError, open_log
+
+    try:
+        return None if path is None else open_log(path)
+    except LogError as error:
+        fail(f"--log: {error}")
 
 
 def cache_of(

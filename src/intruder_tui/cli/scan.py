@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,11 +16,13 @@ from intruder_tui.cli.options import (
     Eps,
     FactorBudget,
     K,
+    LogFile,
     SideOption,
     Tuned,
     cache_of,
     definition_of,
     fail,
+    log_of,
 )
 from intruder_tui.cli.sources import Download, LoraAlpha, Map, ResidualBase, Series, pairings_of
 from intruder_tui.cli.writing import check_target, write_target
@@ -56,6 +59,7 @@ def scan(
     cache_dir: CacheDir = None,
     cache_budget: CacheBudget = None,
     factor_budget: FactorBudget = None,
+    log: LogFile = None,
 ) -> None:
     """Analyse every matrix. Ctrl-C keeps what is done; the same command goes on from there.
 
@@ -66,6 +70,7 @@ def scan(
         fail("--json - and --csv - both want stdout; give one of them a file")
     for target in (json_to, csv_to):
         check_target(target)
+    log_file = log_of(log)
     pairings = pairings_of(
         base,
         tuned,
@@ -76,7 +81,9 @@ def scan(
         residual_base=residual_base,
     )
     cache = cache_of(cache_dir, cache_budget, factor_budget)
-    code = run_scan(pairings, definition, cache, device, exact=exact, json_to=json_to, csv_to=csv_to)
+    code = run_scan(
+        pairings, definition, cache, device, exact=exact, json_to=json_to, csv_to=csv_to, log=log_file
+    )
     raise typer.Exit(code)
 
 
@@ -89,6 +96,7 @@ def run_scan(
     exact: bool = False,
     json_to: str | None = None,
     csv_to: str | None = None,
+    log: Path | None = None,
 ) -> int:
     """Scan, then write what was asked for; the exit code."""
     from intruder_tui.checkpoint.names import printable
@@ -98,7 +106,7 @@ def run_scan(
     from intruder_tui.engine.session import Session
     from intruder_tui.export.scan import scan_csv, scan_document
 
-    with engine_for(cache, device) as engine:
+    with engine_for(cache, device, log) as engine:
         depth = Depth.EXACT if exact else Depth.VERDICT
         sessions = [Session(pairing, engine, cache, definition, depth) for pairing in pairings]
         try:

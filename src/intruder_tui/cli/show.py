@@ -15,11 +15,13 @@ from intruder_tui.cli.options import (
     Eps,
     FactorBudget,
     K,
+    LogFile,
     OneTuned,
     SideOption,
     cache_of,
     definition_of,
     fail,
+    log_of,
 )
 from intruder_tui.cli.sources import Download, LoraAlpha, Map, ResidualBase, pairings_of
 
@@ -49,23 +51,29 @@ def show(
     cache_dir: CacheDir = None,
     cache_budget: CacheBudget = None,
     factor_budget: FactorBudget = None,
+    log: LogFile = None,
     ascii_only: Annotated[bool, typer.Option("--ascii", help="Draw with ASCII characters only.")] = False,
 ) -> None:
     """Show one matrix: what was found, its similarity heatmap, its intruders, its update."""
     definition = definition_of(k, eps, side)
+    log_file = log_of(log)
     pairing = pairings_of(
         base, [tuned], maps=maps, download=download, lora_alpha=lora_alpha, residual_base=residual_base
     )[0]
     name = find_matrix(pairing, matrix)
     from intruder_tui.checkpoint.names import printable
-    from intruder_tui.cli.headless import answer, engine_for
+    from intruder_tui.cli.headless import INTERRUPTED, answer, engine_for
     from intruder_tui.engine.jobs import Depth
     from intruder_tui.engine.session import Session, State
 
     cache = cache_of(cache_dir, cache_budget, factor_budget)
-    with engine_for(cache, device) as engine:
+    with engine_for(cache, device, log_file) as engine:
         session = Session(pairing, engine, cache, definition, Depth.EXACT)
-        answer(session, engine, name)
+        try:
+            answer(session, engine, name)
+        except KeyboardInterrupt:
+            typer.echo(f"interrupted: {printable(name)} has no answer yet", err=True)
+            raise typer.Exit(INTERRUPTED) from None
         result = session.result(name)
     if session.broken:
         fail(session.broken)

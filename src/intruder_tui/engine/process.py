@@ -10,7 +10,6 @@ import contextlib
 import os
 import queue
 import signal
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -23,6 +22,7 @@ from pathlib import Path
 from intruder_tui.cache import Cache
 from intruder_tui.engine import child
 from intruder_tui.engine.jobs import Depth, Study, Work
+from intruder_tui.engine.log import drop_if_empty, note, note_trace, private_log
 from intruder_tui.engine.protocol import (
     Broken,
     Dropped,
@@ -35,8 +35,6 @@ from intruder_tui.engine.protocol import (
 )
 from intruder_tui.engine.queue import JobQueue
 
-_LOGS_KEPT = 10
-_DAY = 86400.0
 _STARTS = 3
 """Starts of a worker that may fail in a row."""
 _WORTH_INTERRUPTING = 2.0
@@ -55,16 +53,17 @@ class _Worker:
 class ProcessEngine:
     """Runs jobs in a spawned child, killed to cancel and replaced when it dies.
 
-    The child is started by the constructor, before any interface takes over the standard streams.
+    The child is started by the constructor, before any interface takes over the standard streams. `log` is a
+    file to append to; without one a private log is kept in the cache.
 
     Raises:
         OSError: the log directory in the cache can't be made.
     """
 
-    def __init__(self, cache: Cache, device: str = "auto") -> None:
+    def __init__(self, cache: Cache, device: str = "auto", log: Path | None = None) -> None:
         self._cache = cache
         self._device = device
-        self._log = _new_log(cache.root / "logs")
+        self._log = private_log(cache.root / "logs") if log is None else log
         self._commands: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_write, False)
@@ -83,7 +82,7 @@ class ProcessEngine:
 
     @property
     def log_path(self) -> Path:
-        """Where the worker's stdout and stderr go."""
+        """Where the worker's stdout and stderr go, and why jobs failed."""
         return self._log
 
     @property
@@ -96,7 +95,7 @@ class ProcessEngine:
         """Begin to hand out jobs; `listener` is called from the supervising thread."""
         if self._thread is not None:
             raise RuntimeError("the engine was started before")
-        self._listener = listener
+        self._listener = self._noting(listener)
         self._thread = threading.Thread(target=self._supervise, name="engine", daemon=True)
         self._thread.start()
 
@@ -127,9 +126,20 @@ class ProcessEngine:
         if worker is not None:
             worker.process.kill()
             worker.process.join(_GOODBYE)
-        with contextlib.suppress(OSError):
-            if self._log.stat().st_size == 0:
-                self._log.unlink()
+        drop_if_empty(self._log)
+
+    def _noting(self, listener: Listener) -> Listener:
+        """`listener`, with every failure written to the log before."""
+
+        def tell(event: Event) -> None:
+            match event:
+                case Failed(job, reason):
+                    note(self._log, f"{job.name}: {reason}")
+                case Broken(reason):
+                    note(self._log, reason)
+            listener(event)
+
+        return tell
 
     # The supervising thread ----------------------------------------------------------------------
 
@@ -143,6 +153,7 @@ class ProcessEngine:
             self._run()
         except Exception as error:
             if not self._closing:
+                note_trace(self._log, "the engine failed", error)
                 self._break(f"the engine failed: {type(error).__name__}: {error}")
 
     def _run(self) -> None:
@@ -287,22 +298,6 @@ class ProcessEngine:
 def _long(work: Work) -> bool:
     """Whether it may take a factorisation's time."""
     return isinstance(work, Study) or work.depth is Depth.EXACT
-
-
-def _new_log(directory: Path) -> Path:
-    """An empty log of our own; logs beyond the last few that nobody has written to for a day go."""
-    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    dated: list[tuple[float, Path]] = []
-    for log in directory.glob("worker-*.log"):
-        with contextlib.suppress(OSError):  # another instance tidies up as well
-            dated.append((log.stat().st_mtime, log))
-    for modified, log in sorted(dated)[:-_LOGS_KEPT]:
-        if time.time() - modified > _DAY:
-            with contextlib.suppress(OSError):
-                log.unlink()
-    handle, name = tempfile.mkstemp(prefix=f"worker-{os.getpid()}-", suffix=".log", dir=directory)
-    os.close(handle)
-    return Path(name)
 
 
 def _epitaph(code: int | None) -> str:

@@ -1,7 +1,8 @@
-"""The log: where it is, its last lines, and what failed."""
+"""The log: where it is, what failed or was refused, and its last lines."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
 
@@ -12,13 +13,15 @@ from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
 
 from intruder_tui.checkpoint.names import printable
-from intruder_tui.engine.session import Session, State
+from intruder_tui.checkpoint.pairs import RowKind
+from intruder_tui.engine.session import Session
 from intruder_tui.ui.look import Look
 from intruder_tui.ui.screens.help import Sheet
 
 TAIL = 16_384
 """Bytes of the log's end that are shown."""
-MOST_FAILURES = 50
+MOST = 50
+"""Rows that are listed under one head."""
 
 
 class LogScreen(ModalScreen[None]):
@@ -39,25 +42,36 @@ class LogScreen(ModalScreen[None]):
         yield Sheet(self.content(), self._look)
 
     def content(self) -> RenderableType:
-        """Path, failures, last lines."""
+        """Path, failures, refusals, last lines."""
         tones = self._look.tones
         parts: list[RenderableType] = [
             Text.assemble(("Log  ", tones.muted), str(self._path) if self._path else "nothing is logged"),
             Text(),
         ]
-        failures = [
-            Text.assemble((printable(name), tones.strong), f": {printable(session.reason(name), 400)}")
-            for session in self._sessions
-            for name in (row.name for row in session.pairing.rows)
-            if session.state(name) is State.FAILED
-        ]
-        if failures:
-            parts += [Text("Failed", tones.warning), *failures[:MOST_FAILURES]]
-            if len(failures) > MOST_FAILURES:
-                parts.append(Text(f"and {len(failures) - MOST_FAILURES} more"))
-            parts.append(Text())
+        parts += self._listed("Failed", Session.failed)
+        parts += self._listed("Refused", lambda session, name: session.row(name).kind is RowKind.REFUSED)
         parts += [Text(printable(line, 1000), tones.muted) for line in tail(self._path)]
         return Group(*parts)
+
+    def _listed(self, head: str, belongs: Callable[[Session, str], bool]) -> list[RenderableType]:
+        """The rows that belong under a head, with their reasons; nothing where there are none."""
+        tones, many = self._look.tones, len(self._sessions) > 1
+        found = [
+            (session, row.name)
+            for session in self._sessions
+            for row in session.pairing.rows
+            if belongs(session, row.name)
+        ]
+        if not found:
+            return []
+        lines: list[RenderableType] = [Text(head, tones.warning)]
+        for session, name in found[:MOST]:
+            which = f"{printable(session.pairing.tuned.label)}: " if many else ""
+            reason = printable(session.reason(name), 400).removeprefix(f"{printable(name)}: ")
+            lines.append(Text.assemble(which, (printable(name), tones.strong), f": {reason}"))
+        if len(found) > MOST:
+            lines.append(Text(f"and {len(found) - MOST} more"))
+        return [*lines, Text()]
 
 
 def tail(path: Path | None) -> list[str]:
