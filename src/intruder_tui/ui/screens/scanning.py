@@ -53,11 +53,14 @@ class Scanning(Front):
             self._stopwatch.entered(event.job.name, event.stage)
         for session in self._sessions:
             changed = session.apply(event)
-            if changed:
+            studied = [study.name for study in session.desk.apply(event)]
+            if changed or studied:
                 self._pane.changed()
             if session is self.session:
                 self._refine(changed)
                 self._settle(changed)
+                if self.selected in studied:
+                    self._tell_subject()
 
     def _settle(self, changed: list[str]) -> None:
         """Repaint what changed: rows and the subject now, sums and sentence a little later."""
