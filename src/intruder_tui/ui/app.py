@@ -5,16 +5,21 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from typing import Any, ClassVar
 
 from rich.console import RenderableType
+from rich.text import Text
+from textual import on
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.command import CommandPalette, Provider
+from textual.worker import Worker, WorkerState
 
+from intruder_tui.engine.log import note_trace
 from intruder_tui.engine.protocol import Engine, Event
 from intruder_tui.engine.session import Session
 from intruder_tui.export.snapshot import write_snapshot
@@ -119,6 +124,27 @@ class IntruderApp(App[None]):
     def _end(self, code: int) -> None:
         self._engine.close()
         self.exit(return_code=code)
+
+    def _fatal_error(self) -> None:
+        """Textual would print the trace on the screen; it goes into the log, and a line tells where."""
+        error = sys.exc_info()[1] or self._exception
+        if error is None:
+            return
+        log = self._engine.log_path
+        note_trace(log, "the interface failed", error)
+        if error is self._exception:  # what fails while it is taken down is in the log only
+            where = f"the trace is in {log}" if log else "nothing is logged"
+            self.panic(Text(f"intruder-tui: internal error: {type(error).__name__}: {error}; {where}"))
+        else:
+            self._close_messages_no_wait()
+
+    @on(Worker.StateChanged)
+    def _background_work_failed(self, event: Worker.StateChanged) -> None:
+        """What a thread of ours could not do is said, and its trace logged."""
+        if event.state is WorkerState.ERROR and isinstance(error := event.worker.error, Exception):
+            note_trace(self._engine.log_path, "saving failed", error)
+            words = f"{type(error).__name__}: {error}"
+            self.notify(f"{words}\nL shows the log.", title="Not saved", severity="error", markup=False)
 
     async def action_quit(self) -> None:
         """End at once, whatever is being computed."""
