@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from intruder_tui.cli.opening import Ascii, Colour, NoMouse, Output, Theme, missing_terminal
+from intruder_tui.cli.opening import Ascii, Colour, ConfigFile, NoMouse, Output, Theme, missing_terminal
 from intruder_tui.cli.options import (
     CacheBudget,
     CacheDir,
@@ -37,6 +37,7 @@ def demo(
     ascii_only: Ascii = False,
     no_mouse: NoMouse = False,
     theme: Theme = None,
+    config: ConfigFile = None,
 ) -> None:
     """Open a small base with a LoRA adapter (planted intruders) and a full fine-tune. Works offline.
 
@@ -79,5 +80,6 @@ def demo(
         ascii_only=ascii_only,
         mouse=not no_mouse,
         theme=theme,
+        config=config,
         select="worst",
     )

@@ -44,6 +44,14 @@ Output = Annotated[Path, typer.Option("--output", "-o", help="Where snapshots ar
 Theme = Annotated[
     str | None, typer.Option("--theme", help="A Textual theme; ansi-dark takes the terminal's own.")
 ]
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        metavar="FILE",
+        help="Keys and theme [default: $INTRUDER_TUI_CONFIG or config.toml in the platform's place].",
+    ),
+]
 
 
 def open_(
@@ -67,6 +75,7 @@ def open_(
     ascii_only: Ascii = False,
     no_mouse: NoMouse = False,
     theme: Theme = None,
+    config: ConfigFile = None,
 ) -> None:
     """Open BASE and one or more TUNED checkpoints in the terminal."""
     definition = definition_of(k, eps, side)
@@ -93,6 +102,7 @@ def open_(
         ascii_only=ascii_only,
         mouse=not no_mouse,
         theme=theme,
+        config=config,
     )
 
 
@@ -130,6 +140,7 @@ def run_interface(
     ascii_only: bool = False,
     mouse: bool = True,
     theme: str | None = None,
+    config: Path | None = None,
     select: str = "first",
 ) -> None:
     """Start the worker, then the app over it: torch loads behind the first paint."""
@@ -140,6 +151,7 @@ def run_interface(
 
     with engine_for(cache, device, log) as engine:
         from intruder_tui.ui import UiOptions, run
+        from intruder_tui.ui.config import read_config, state_path
 
         sessions = [Session(pairing, engine, cache, definition) for pairing in pairings]
         options = UiOptions(
@@ -150,6 +162,8 @@ def run_interface(
             mouse=mouse,
             theme=theme,
             select=select,
+            config=read_config(config),
+            choices=state_path(),
         )
         code = run(sessions, engine, options)
     raise typer.Exit(code)

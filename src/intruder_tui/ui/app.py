@@ -19,15 +19,18 @@ from textual.binding import Binding, BindingType
 from textual.command import CommandPalette, Provider
 from textual.worker import Worker, WorkerState
 
-from intruder_tui.engine.log import note_trace
+from intruder_tui.checkpoint.names import printable
+from intruder_tui.engine.log import note, note_trace
 from intruder_tui.engine.protocol import Engine, Event
 from intruder_tui.engine.session import Session
 from intruder_tui.export.snapshot import write_snapshot
 from intruder_tui.ui import theme
+from intruder_tui.ui.config import chosen_theme, keep_theme
+from intruder_tui.ui.keymap import checked, places
 from intruder_tui.ui.look import look
 from intruder_tui.ui.messages import EngineEvent
 from intruder_tui.ui.options import UiOptions
-from intruder_tui.ui.palette import Actions, Matrices
+from intruder_tui.ui.palette import Actions, Matrices, Themes
 from intruder_tui.ui.relay import Relay
 from intruder_tui.ui.rescue import guard_terminal
 from intruder_tui.ui.saving import Shown, contents, screen_picture
@@ -49,6 +52,7 @@ class IntruderApp(App[None]):
         Binding("L", "log", "Where the log is", id="log"),
         Binding("s", "snapshot", "Save the view, its data and a figure", id="snapshot"),
         Binding("S", "snapshot(True)", "Save the whole screen and the data", id="snapshot-screen"),
+        Binding("t", "themes", "Change the colour theme", show=False, id="themes"),
         Binding(
             "colon,ctrl+p", "command_palette", "Find an action or a matrix", key_display=":", id="commands"
         ),
@@ -58,23 +62,55 @@ class IntruderApp(App[None]):
         super().__init__()
         self.animation_level = "none"
         self.register_theme(theme.INTRUDER)
-        self.theme = options.theme if options.theme in self.available_themes else theme.NAME
         self._sessions = sessions
         self._engine = engine
         self._options = options
         self.set_class(options.ascii, "-ascii")
         self._relay = Relay()
         self._started = False
-        self._look = look(
-            options,
-            self.console.color_system,
-            no_color=self.no_color,
-            ansi=self.native_ansi_color,
-        )
+        self._troubles = list(options.config.troubles)
+        self._look = look(options, self.console.color_system, no_color=self.no_color)
+        self.theme = self._first_theme()
+        self._suit()
+        keys, unusable = checked(options.config.keys, places(type(self))) if options.config.keys else ({}, [])
+        self._troubles += unusable
+        self.set_keymap(keys)
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Our own variables, for themes that do not know them."""
-        return theme.DEFAULTS
+        return theme.defaults(self.current_theme)
+
+    def _first_theme(self) -> str:
+        """The theme that was asked for, else the configured one, else the last one chosen, else our own."""
+        asked, configured = self._options.theme, self._options.config.theme
+        for name, source in ((asked, "--theme"), (configured, "[ui] theme")):
+            if name in self.available_themes:
+                return str(name)
+            if name is not None:
+                known = ", ".join(sorted(self.available_themes))
+                self._troubles.append(f"{source}: no theme {printable(name)}; there are {known}")
+        chosen = chosen_theme(self._options.choices)
+        return chosen if chosen in self.available_themes else theme.NAME
+
+    def _suit(self) -> None:
+        now = self.current_theme
+        self._look.suit(ansi=now.ansi, light=not now.dark)
+
+    def choose_theme(self, name: str) -> None:
+        """Take a theme and remember it."""
+        self.theme = name
+        self._suit()
+        self.main.repaint()
+        configured, choices = self._options.config.theme, self._options.choices
+        if configured is not None:
+            words = f"{self._options.config.path} names {configured}, which comes back at the next start."
+            self.notify(words, markup=False)
+        elif choices is not None:
+            try:
+                keep_theme(choices, name)
+            except OSError as error:
+                reason = f"{choices}: {error.strerror}"
+                self.notify(reason, title="Not remembered", severity="warning", markup=False)
 
     def get_default_screen(self) -> MainScreen:
         """The main screen."""
@@ -100,18 +136,26 @@ class IntruderApp(App[None]):
         # The main screen's widgets stand after the first refresh; until then events wait.
         self.call_after_refresh(self._relay.attach, self._deliver)
         self.call_after_refresh(gc.enable)
-        if self._options.theme not in (None, self.theme):
-            known = ", ".join(sorted(self.available_themes))
-            self.notify(
-                f"{self._options.theme} is none of {known}",
-                title="No such theme",
-                severity="warning",
-                markup=False,
-            )
+        self._tell_troubles()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP):
             with suppress(NotImplementedError, RuntimeError, ValueError):
                 loop.add_signal_handler(number, self._end, 128 + number)
+
+    def _tell_troubles(self) -> None:
+        """What of the settings could not be used: a line each in the log, the first of them here."""
+        for words in self._troubles:
+            note(self._engine.log_path, words)
+        if self._troubles:
+            more = f"\nand {len(self._troubles) - 1} more" if len(self._troubles) > 1 else ""
+            where = "; L shows the log" if more and self._engine.log_path else ""
+            self.notify(
+                f"{self._troubles[0]}{more}{where}",
+                title="Not used",
+                severity="warning",
+                markup=False,
+                timeout=10,
+            )
 
     def _deliver(self, event: Event) -> None:
         self.post_message(EngineEvent(event))
@@ -153,11 +197,18 @@ class IntruderApp(App[None]):
     def action_help(self) -> None:
         """Explain the numbers and the keys."""
         main = self.main
-        self.push_screen(HelpScreen(self._look, main.definition, main.view))
+        self.push_screen(HelpScreen(self._look, main.definition, main.view, self._options.config.path))
 
     def action_log(self) -> None:
         """Show where the log is, and its end."""
         self.push_screen(LogScreen(self._look, self._engine.log_path, self._sessions))
+
+    def action_themes(self) -> None:
+        """Ask for a theme."""
+        if self.screen is self.main:
+            self.push_screen(
+                CommandPalette(providers=[Themes], placeholder="a theme", id="--command-palette")
+            )
 
     def action_command_palette(self) -> None:
         """Ask for an action or a matrix; only the main screen has them."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from textual.binding import Binding
 from textual.keys import format_key
 from textual.screen import Screen
@@ -84,11 +86,30 @@ ORDER = (
 )
 
 
-def in_force(screen: Screen[object]) -> dict[str, str]:
-    """The key of every binding that can be used on a screen now, as it is written, by the binding's id."""
-    keys: dict[str, str] = {}
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """An action as the help tells it: its keys as they are written, what it does, its binding's id."""
+
+    keys: str
+    words: str
+    id: str
+
+
+def shown_keys(screen: Screen[object]) -> list[Shown]:
+    """Every action with an id that can be used on a screen now, with all of its keys."""
+    keys: dict[str, list[str]] = {}
+    words: dict[str, str] = {}
     for active in screen.active_bindings.values():
         binding = active.binding
-        if binding.id and active.enabled:
-            keys.setdefault(binding.id, binding.key_display or format_key(binding.key))
-    return keys
+        if binding.id and binding.description and active.enabled:
+            known = keys.setdefault(binding.id, [])
+            key = binding.key_display or format_key(binding.key)
+            if key not in known:
+                known.append(key)
+            words[binding.id] = binding.description
+    return [Shown(" ".join(keys[name]), words[name], name) for name in keys]
+
+
+def in_force(screen: Screen[object]) -> dict[str, str]:
+    """The first key of every action, by its id."""
+    return {one.id: one.keys.split(" ")[0] for one in shown_keys(screen)}

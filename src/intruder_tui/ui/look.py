@@ -1,4 +1,4 @@
-"""How things are drawn in this run: signs, colour mode, styles. Decided once, when the app starts."""
+"""How things are drawn in this run: signs and colour mode, decided at the start; styles, by the theme."""
 
 from __future__ import annotations
 
@@ -20,13 +20,18 @@ class AsciiScrollBar(ScrollBarRender):
     HORIZONTAL_BARS: ClassVar[list[str]] = [" "] * 8
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, slots=True)
 class Look:
-    """Signs, a resolved colour mode, and the mode's styles."""
+    """Signs, a resolved colour mode, and the styles of words; only the styles ever change."""
 
     glyphs: Glyphs
     mode: ColourMode
     tones: Tones
+
+    def suit(self, *, ansi: bool, light: bool) -> None:
+        """Take the styles for a theme; in an `ansi` one words take the terminal's own sixteen colours."""
+        words = ColourMode.FEW if ansi and self.mode.ramp else self.mode
+        self.tones = tones(words, light=light)
 
     def dress(self, widget: Widget) -> None:
         """Draw a scrolling widget's bars with the signs there are."""
@@ -36,8 +41,7 @@ class Look:
                 bar.renderer = AsciiScrollBar  # type: ignore[misc]
 
 
-def look(options: UiOptions, color_system: str | None, *, no_color: bool, ansi: bool) -> Look:
-    """The look for a terminal; in an `ansi` theme words take the terminal's own sixteen colours."""
+def look(options: UiOptions, color_system: str | None, *, no_color: bool) -> Look:
+    """The look for a terminal."""
     mode = resolve(ColourMode(options.colour), color_system, no_color=no_color)
-    words = ColourMode.FEW if ansi and mode.ramp else mode
-    return Look(glyphs(ascii_only=options.ascii), mode, tones(words))
+    return Look(glyphs(ascii_only=options.ascii), mode, tones(mode))

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from intruder_tui.definition import Definition
+from intruder_tui.ui.config import Config
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +19,10 @@ class UiOptions:
         colour: "auto", "truecolor", "256", "16" or "none".
         ascii: draw with ASCII characters only.
         mouse: let the app have the mouse; keys do everything either way.
-        theme: a Textual theme; None for the app's own.
+        theme: a Textual theme; None for the one that the configuration names or that was chosen last.
         select: "first" matrix, or the "worst" once a scan (started at once) has found it.
+        config: keys and theme that a person has set.
+        choices: the file in which a choice is remembered; None to remember nothing.
     """
 
     definition: Definition = field(default_factory=Definition)
@@ -29,3 +32,5 @@ class UiOptions:
     mouse: bool = True
     theme: str | None = None
     select: str = "first"
+    config: Config = field(default_factory=Config)
+    choices: Path | None = None

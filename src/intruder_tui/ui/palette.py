@@ -16,6 +16,7 @@ from intruder_tui.checkpoint.names import printable
 from intruder_tui.ui.ranking import Order
 
 if TYPE_CHECKING:
+    from intruder_tui.ui.app import IntruderApp
     from intruder_tui.ui.screens.main import MainScreen
 
 MOST = 60
@@ -55,11 +56,31 @@ class Actions(Provider):
             yield f"{binding.description} ({key})", run
         for order in Order:
             yield order.wording, partial(self._main.take_order, order)
-        yield "Change the colour theme", self.app.search_themes
 
     @property
     def _main(self) -> MainScreen:
         return cast("MainScreen", self.screen)
+
+
+class Themes(Provider):
+    """Every theme there is."""
+
+    async def discover(self) -> Hits:
+        """All of them, the one in force marked."""
+        for name in sorted(self.app.available_themes):
+            words = f"{name} (now)" if name == self.app.theme else name
+            yield DiscoveryHit(Text(words), partial(self._app.choose_theme, name), text=words)
+
+    async def search(self, query: str) -> Hits:
+        """Those whose name matches."""
+        matcher = self.matcher(query)
+        for name in sorted(self.app.available_themes):
+            if (score := matcher.match(name)) > 0:
+                yield Hit(score, Text(name), partial(self._app.choose_theme, name), text=name)
+
+    @property
+    def _app(self) -> IntruderApp:
+        return cast("IntruderApp", self.app)
 
 
 class Matrices(Provider):

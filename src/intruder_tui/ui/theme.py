@@ -1,4 +1,4 @@
-"""The app's own theme: greys, one accent for intruders, one for the cursor.
+"""The app's own theme: greys, one accent for intruders, one for the cursor; and our variables in the others.
 
 Every colour lies in the xterm palette, so that 256-colour terminals show what 24-bit ones do.
 """
@@ -8,12 +8,18 @@ from __future__ import annotations
 from textual.theme import Theme
 
 NAME = "intruder"
-DEFAULTS = {
-    "quiet": "ansi_bright_black",
-    "cursor-line": "ansi_blue",
-    "cursor-line-blurred": "ansi_black",
-}
-"""Values of our own variables in themes that do not set them."""
+
+
+def defaults(theme: Theme) -> dict[str, str]:
+    """Values of our own variables in a theme that does not set them."""
+    if theme.ansi:
+        quiet, line, blurred = "ansi_bright_black", "ansi_blue", "ansi_black"
+    elif theme.dark:
+        quiet, line, blurred = "#8a8a8a", "#005f87", "#444444"
+    else:
+        quiet, line, blurred = "#6c6c6c", "#afd7ff", "#d0d0d0"
+    return {"quiet": quiet, "cursor-line": line, "cursor-line-blurred": blurred}
+
 
 INTRUDER = Theme(
     name=NAME,

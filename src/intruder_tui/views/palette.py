@@ -171,23 +171,27 @@ class Tones:
 
 ACCENT, CURSOR, MUTED, WARNING = 209, 117, 245, 203
 """xterm numbers, so that the 256-colour screen shows exactly what the 24-bit one does."""
+ON_LIGHT = (166, 25, 241, 160)
+"""The same four on a light ground."""
 
 
 @cache
-def tones(mode: ColourMode) -> Tones:
-    """The styles of a colour mode; without colours weight and dimness carry them."""
+def tones(mode: ColourMode, *, light: bool = False) -> Tones:
+    """The styles of a colour mode, for a dark or light ground; without colours weight carries them."""
     bold, plain = Style(bold=True), Style()
     if mode is ColourMode.NONE:
         return Tones(bold, Style(reverse=True), bold, Style(dim=True), bold, bold, plain)
     if mode is ColourMode.FEW:
-        cursor = Style(color="cyan", bold=True)
+        cursor = Style(color="blue" if light else "cyan", bold=True)
+        accent = Style(color="magenta" if light else "yellow", bold=True)
         muted = Style(color="bright_black")
-        return Tones(Style(color="yellow", bold=True), cursor, cursor, muted, Style(color="red"), bold, plain)
+        return Tones(accent, cursor, cursor, muted, Style(color="red"), bold, plain)
 
     def colour(number: int) -> Style:
         own = Color.from_ansi(number)
         exact = mode is ColourMode.TRUECOLOR
         return Style(color=Color.from_triplet(own.get_truecolor()) if exact else own)
 
-    cursor = colour(CURSOR) + bold
-    return Tones(colour(ACCENT), cursor, cursor, colour(MUTED), colour(WARNING), bold, plain)
+    strong, line, quiet, bad = ON_LIGHT if light else (ACCENT, CURSOR, MUTED, WARNING)
+    cursor = colour(line) + bold
+    return Tones(colour(strong), cursor, cursor, colour(quiet), colour(bad), bold, plain)

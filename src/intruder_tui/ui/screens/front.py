@@ -14,6 +14,7 @@ from intruder_tui.ui.pace import Pace, Stopwatch
 from intruder_tui.ui.saving import Shown
 from intruder_tui.ui.scope import Scope
 from intruder_tui.ui.subject import Subject
+from intruder_tui.ui.widgets.footer import FooterLine
 from intruder_tui.ui.widgets.header import HeaderLine
 from intruder_tui.ui.widgets.line import Line
 from intruder_tui.ui.widgets.pane import MatrixPane
@@ -113,6 +114,14 @@ class Front(Screen[None]):
         self.query_one(HeaderLine).tell(header)
         findings = telling.findings(self.session, self._definition, self._look)
         self.query_one("#findings", Line).show(findings)
+
+    def repaint(self) -> None:
+        """Draw everything anew: another theme has other styles."""
+        self._side.repaint()
+        self._tell_subject()
+        self._pane.turn(self.view)
+        self._tell_totals()
+        self.query_one(FooterLine).tell()
 
     def _define(self, definition: Definition) -> None:
         if definition == self._definition:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import ClassVar
 
 from rich.console import Group, RenderableType
@@ -11,14 +12,17 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
-from textual.keys import format_key
-from textual.screen import ModalScreen
+from textual.screen import ModalScreen, Screen
 from textual.widgets import Static
 
+from intruder_tui.checkpoint.names import printable
 from intruder_tui.definition import Definition
+from intruder_tui.ui.filtering import NOT, PREFIX, STATES
+from intruder_tui.ui.keys import shown_keys
 from intruder_tui.ui.look import Look
 from intruder_tui.ui.widgets.tabs import View
 from intruder_tui.views.glossary import Entry, definition_in_force, marks, view_entries
+from intruder_tui.views.glyphs import Glyphs
 from intruder_tui.views.sentence import FORGETTING
 
 
@@ -44,8 +48,9 @@ class HelpScreen(ModalScreen[None]):
         Binding("escape,q,question_mark,enter", "dismiss", "Close", show=False, id="help.close"),
     ]
 
-    def __init__(self, look: Look, definition: Definition, view: View) -> None:
+    def __init__(self, look: Look, definition: Definition, view: View, config: Path | None = None) -> None:
         super().__init__()
+        self._config = config
         self._look = look
         self._definition = definition
         self._view = view
@@ -61,8 +66,10 @@ class HelpScreen(ModalScreen[None]):
             self._part("In force now", definition_in_force(self._definition, glyphs)),
             self._part(f"{self._view.value}", view_entries(self._view.value, glyphs)),
             self._part("What it may mean", [("inference", FORGETTING)]),
-            self._part("Marks in the tree", marks(glyphs)),
-            self._part("Keys", self._keys()),
+            self._part("Marks in the tree", [*marks(glyphs), *tree_marks(glyphs)]),
+            self._part(f"Filter ({self._key('filter')})", FILTER),
+            self._part(f"Order ({self._key('order')})", self._order()),
+            self._keys(),
             Text("Escape closes this.", look.tones.muted),
         )
 
@@ -74,17 +81,61 @@ class HelpScreen(ModalScreen[None]):
             table.add_row(Text(term, self._look.tones.strong), Text(words, self._look.tones.muted))
         return Group(Text(head, self._look.tones.active), table, Text())
 
-    def _keys(self) -> list[Entry]:
-        """Keys of the main screen and of the widget that had the focus, as bound now."""
-        below = (
-            self.app.screen_stack[-1] if self.app.screen_stack[-1] is not self else self.app.screen_stack[-2]
-        )
-        entries: dict[str, list[str]] = {}
-        for active in below.active_bindings.values():
-            binding = active.binding
-            if not binding.id or not binding.description:
-                continue
-            keys = entries.setdefault(binding.description, [])
-            keys.append(binding.key_display or format_key(binding.key))
-        rows = [(" ".join(keys), words) for words, keys in entries.items()]
-        return [("tab", "To the next pane"), *rows]
+    @property
+    def _below(self) -> Screen[object]:
+        """The screen that the help lies over, or will lie over."""
+        stack = self.app.screen_stack
+        return stack[-2] if stack[-1] is self else stack[-1]
+
+    def _key(self, name: str) -> str:
+        found = {one.id: one.keys for one in shown_keys(self._below)}
+        return found.get(name, "")
+
+    def _order(self) -> list[Entry]:
+        renew = self._key("renew")
+        return [
+            (
+                "by count",
+                "matrices with intruders, most first; the others behind them in the model's order",
+            ),
+            (
+                "by lowest cos",
+                "the lowest best(j) of every analysed matrix, which stands on its row",
+            ),
+            ("by update", "Frobenius norm of dW over that of W0, largest first; it stands on the row"),
+            (
+                "nothing jumps",
+                f"the order is taken when the key is pressed; once values have changed {renew} takes it anew",
+            ),
+        ]
+
+    def _keys(self) -> RenderableType:
+        """Keys of the main screen and of the widget that had the focus, as bound now, with their ids."""
+        table = Table(box=None, show_header=False, padding=(0, 2, 0, 0), pad_edge=False)
+        table.add_column(no_wrap=True, min_width=16)
+        table.add_column()
+        table.add_column(no_wrap=True)
+        strong, muted = self._look.tones.strong, self._look.tones.muted
+        table.add_row(Text("tab", strong), Text("To the next pane", muted), Text())
+        for one in shown_keys(self._below):
+            table.add_row(Text(one.keys, strong), Text(one.words, muted), Text(one.id, muted))
+        path = f" of {printable(str(self._config), 400)}" if self._config else ""
+        how = Text(f"Another key: the last word of its line, as in {EXAMPLE}, under [keys]{path}", muted)
+        return Group(Text("Keys", self._look.tones.active), table, Text(), how, Text())
+
+
+EXAMPLE = 'side = "w"'
+
+
+def tree_marks(glyphs: Glyphs) -> list[Entry]:
+    """Signs of the tree that are no state."""
+    return [(glyphs.marked.strip(), "marked by you")]
+
+
+FILTER: list[Entry] = [
+    ("words", "regular expressions, looked for anywhere in a name, whatever the case; all have to be found"),
+    (f"{PREFIX}word", "; ".join(f"{word}: {meaning}" for word, (meaning, _) in STATES.items())),
+    (f"{NOT}word", "turns a word round; the beginning of a state is enough"),
+    ("example", f"q_proj|k_proj {PREFIX}int {NOT}layers.0"),
+    ("nothing jumps", "rows stay until enter is pressed in the line again, however their states change"),
+]
