@@ -37,6 +37,8 @@ from intruder_tui.engine.queue import JobQueue
 
 _STARTS = 3
 """Starts of a worker that may fail in a row."""
+_AGAIN = 1.0
+"""Seconds until a worker that the system did not let us start is tried again."""
 _WORTH_INTERRUPTING = 2.0
 """Seconds a job has to have run: a new worker takes about as long to load torch."""
 _GOODBYE = 2.0
@@ -162,7 +164,7 @@ class ProcessEngine:
             sources: list[int | Connection] = [self._wake_read]
             if worker is not None:
                 sources += [worker.connection, worker.process.sentinel]
-            ready = wait(sources)
+            ready = wait(sources, _AGAIN if worker is None and len(self._queue) else None)
             if self._wake_read in ready:
                 os.read(self._wake_read, 4096)
                 with contextlib.suppress(queue.Empty):
@@ -240,14 +242,12 @@ class ProcessEngine:
             self._on_failed_start(f"the worker could not start: {_epitaph(code)}; see {self._log}")
 
     def _on_failed_start(self, reason: str) -> None:
-        """What began before may begin again: a failed start costs the next job, a series of them all."""
+        """A start may fail for once, of memory or by hand, and is tried again; a series of them ends it."""
         self._failed_starts += 1
-        if not self._device_named or self._failed_starts >= _STARTS:
+        if self._failed_starts >= _STARTS:
             self._break(reason)
-            return
-        job = self._queue.take()
-        if job is not None:
-            self._listener(Failed(job, reason))
+        else:
+            note(self._log, reason)
 
     def _break(self, reason: str) -> None:
         self._broken = reason

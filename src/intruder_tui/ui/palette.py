@@ -9,7 +9,8 @@ from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from rich.text import Text
-from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.await_complete import AwaitComplete
+from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
 from textual.keys import format_key
 
 from intruder_tui.checkpoint.names import printable
@@ -25,6 +26,14 @@ CHUNK = 1000
 """Names looked at between two chances for a key to be heard."""
 OWN = frozenset({"commands", "back"})
 """Keys that are of no use in the palette itself."""
+
+
+class Palette(CommandPalette):
+    """Textual's, but it closes once: escape may come while what enter chose is still under way."""
+
+    def dismiss(self, result: None = None) -> AwaitComplete:
+        """Close it, unless that has happened."""
+        return super().dismiss(result) if self.app.screen is self else AwaitComplete.nothing()
 
 
 class Actions(Provider):

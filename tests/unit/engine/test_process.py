@@ -96,6 +96,44 @@ def test_a_killed_worker_costs_one_job(running: Running, slow_job: Job, demo_pai
     assert events[-1].job == other
 
 
+def test_a_worker_killed_while_it_starts_costs_nothing(running: Running, demo_pair: DemoPaths) -> None:
+    job = jobs(demo_pair)[0]
+    running.engine.submit(job)
+    for _ in range(2):
+        pid = running.engine.worker_pid
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+        while running.engine.worker_pid in (pid, None):
+            time.sleep(0.01)
+    assert running.until(lambda event: isinstance(event, Finished))[-1].job == job  # type: ignore[union-attr]
+
+
+def test_a_worker_that_never_starts_ends_the_engine(running: Running, demo_pair: DemoPaths) -> None:
+    job = jobs(demo_pair)[0]
+    running.engine.submit(job)
+    seen: set[int | None] = {None}
+    while len(seen) < 4:
+        if (pid := running.engine.worker_pid) not in seen and pid is not None:
+            seen.add(pid)
+            os.kill(pid, signal.SIGKILL)
+    broken = running.until(lambda event: isinstance(event, Broken))[-1]
+    assert isinstance(broken, Broken)
+    assert "could not start" in broken.reason
+    assert "SIGKILL" in broken.reason
+
+
+def test_a_held_engine_answers_only_what_is_urgent(running: Running, demo_pair: DemoPaths) -> None:
+    background, wanted = jobs(demo_pair)[:2]
+    running.engine.hold(True)
+    running.engine.submit(background)
+    running.engine.submit(wanted, urgent=True)
+    first = running.until(lambda event: isinstance(event, Finished))[-1]
+    assert isinstance(first, Finished)
+    assert first.job == wanted
+    running.engine.hold(False)
+    running.until(lambda event: isinstance(event, Finished) and event.job == background)
+
+
 def test_cancelling_the_running_job_frees_the_worker(
     running: Running, slow_job: Job, demo_pair: DemoPaths
 ) -> None:
