@@ -16,7 +16,7 @@ from rich.text import Text
 from textual import on
 from textual.app import App
 from textual.binding import Binding, BindingType
-from textual.command import CommandPalette, Provider
+from textual.command import Provider
 from textual.worker import Worker, WorkerState
 
 from intruder_tui.checkpoint.names import printable
@@ -30,7 +30,7 @@ from intruder_tui.ui.keymap import checked, places
 from intruder_tui.ui.look import look
 from intruder_tui.ui.messages import EngineEvent
 from intruder_tui.ui.options import UiOptions
-from intruder_tui.ui.palette import Actions, Matrices, Themes
+from intruder_tui.ui.palette import Actions, Matrices, Palette, Themes
 from intruder_tui.ui.relay import Relay
 from intruder_tui.ui.rescue import guard_terminal
 from intruder_tui.ui.saving import Shown, contents, screen_picture
@@ -206,15 +206,13 @@ class IntruderApp(App[None]):
     def action_themes(self) -> None:
         """Ask for a theme."""
         if self.screen is self.main:
-            self.push_screen(
-                CommandPalette(providers=[Themes], placeholder="a theme", id="--command-palette")
-            )
+            self.push_screen(Palette(providers=[Themes], placeholder="a theme", id="--command-palette"))
 
     def action_command_palette(self) -> None:
         """Ask for an action or a matrix; only the main screen has them."""
         if self.screen is self.main:
             self.push_screen(
-                CommandPalette(placeholder="an action, or part of a matrix's name", id="--command-palette")
+                Palette(placeholder="an action, or part of a matrix's name", id="--command-palette")
             )
 
     def action_snapshot(self, whole: bool = False) -> None:
