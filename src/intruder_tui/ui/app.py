@@ -28,6 +28,7 @@ from intruder_tui.ui import theme
 from intruder_tui.ui.config import chosen_theme, keep_theme
 from intruder_tui.ui.keymap import checked, places
 from intruder_tui.ui.look import look
+from intruder_tui.ui.marks import marked
 from intruder_tui.ui.messages import EngineEvent
 from intruder_tui.ui.options import UiOptions
 from intruder_tui.ui.palette import Actions, Matrices, Palette, Themes
@@ -232,7 +233,8 @@ class IntruderApp(App[None]):
         strips = self.main._compositor.render_strips() if whole else []
         screen = screen_picture(strips) if whole else None
         label = f"{shown.label}_screen" if whole else shown.label
-        work = partial(self._write, shown, screen, self.main.size.width, label, shown.document())
+        data = shown.document() | {"marked": marked(self.main.session, self.main.marks)}
+        work = partial(self._write, shown, screen, self.main.size.width, label, data)
         self.run_worker(work, thread=True, exit_on_error=False)
 
     def _write(

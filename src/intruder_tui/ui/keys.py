@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from textual.binding import Binding
 from textual.keys import format_key
@@ -95,7 +96,7 @@ class Shown:
     id: str
 
 
-def shown_keys(screen: Screen[object]) -> list[Shown]:
+def shown_keys(screen: Screen[Any]) -> list[Shown]:
     """Every action with an id that can be used on a screen now, with all of its keys."""
     keys: dict[str, list[str]] = {}
     words: dict[str, str] = {}
@@ -110,6 +111,6 @@ def shown_keys(screen: Screen[object]) -> list[Shown]:
     return [Shown(" ".join(keys[name]), words[name], name) for name in keys]
 
 
-def in_force(screen: Screen[object]) -> dict[str, str]:
+def in_force(screen: Screen[Any]) -> dict[str, str]:
     """The first key of every action, by its id."""
     return {one.id: one.keys.split(" ")[0] for one in shown_keys(screen)}

@@ -31,14 +31,19 @@ def header_state(
     )
 
 
-def findings(session: Session, definition: Definition, look: Look) -> Text:
-    """What was found in the whole checkpoint, or why nothing can be; then the pairing's notes."""
+def findings(session: Session, definition: Definition, look: Look, scan: str) -> Text:
+    """What was found in the whole checkpoint, or why nothing can be; then the pairing's notes.
+
+    `scan` is the key that has everything analysed.
+    """
     tones = look.tones
     if session.broken:
         text = Text(f"Nothing can be computed: {printable(session.broken, 400)}", tones.warning)
     else:
         totals = session.totals(definition)
         text = Text(session_sentence(totals, strongest(session, definition), definition, look.glyphs))
+        if totals.matrices and not (totals.answered or totals.pending or totals.failed):
+            text.append(f": {scan} analyses them all, enter the one under the cursor")
     for note in session.pairing.notes:
         text.append(f"  {printable(note, 400)}", tones.muted)
     return text

@@ -9,8 +9,8 @@ from intruder_tui.views.model_map import Measure
 Entry = tuple[str, str]
 
 
-def definition_in_force(definition: Definition, glyphs: Glyphs = UNICODE) -> list[Entry]:
-    """Side, k, eps and the rule, as they are now."""
+def definition_in_force(definition: Definition, glyphs: Glyphs = UNICODE, switch: str = "u") -> list[Entry]:
+    """Side, k, eps and the rule, as they are now; the key `switch` goes to the other side."""
     left = definition.side is Side.LEFT
     space = "left vectors, output space" if left else "right vectors, input space"
     return [
@@ -20,7 +20,7 @@ def definition_in_force(definition: Definition, glyphs: Glyphs = UNICODE) -> lis
             "is new in the tuned matrix (arXiv 2410.21228)",
         ),
         ("best(j)", "the largest |cos| between tuned vector j and ANY base vector, not only the top k"),
-        (f"side {definition.side.value}", f"{space}; u switches to the other one"),
+        (f"side {definition.side.value}", f"{space}; {switch} switches to the other one"),
         (f"k {definition.k}", "how many tuned vectors are examined, from the largest singular value down"),
         (f"{glyphs.eps} {definition.eps:.2f}", "the threshold; changing side, k or it computes nothing anew"),
         (
@@ -63,7 +63,10 @@ def view_entries(view: str, glyphs: Glyphs = UNICODE) -> list[Entry]:
             ("window", "share of its energy in base vectors of nearly its own rank"),
             ("made of", "how many base vectors it is effectively made of: 1 the same, many: foreign"),
             ("cluster", "how many tied base vectors it lies among, and its overlap with their span"),
-            ("verdict", f"intruder, matched, or undecided ({glyphs.eps} lies within the bounds)"),
+            ("verdict", "intruder, matched, or one of the next three; only intruders are counted"),
+            ("clustered", f"no single base vector reaches {glyphs.eps}, the span of tied ones does: not new"),
+            ("borderline", f"best(j) and {glyphs.eps} differ by less than the numerical error"),
+            ("undecided", f"{glyphs.eps} lies within the bounds; the value is on its way"),
             (
                 "mixing?",
                 "an inference: low best, but most energy in its window; neighbours mixed, nothing new",
@@ -87,7 +90,7 @@ def view_entries(view: str, glyphs: Glyphs = UNICODE) -> list[Entry]:
             (f"over {glyphs.eps}", "the count at this k for every threshold (the paper's Fig. 5)"),
             ("over k", f"the count at this {glyphs.eps} for every number of examined vectors (Fig. 11)"),
             (glyphs.setting, f"the setting in force: k, or {glyphs.eps}"),
-            (glyphs.band, f"undecided: {glyphs.eps} lies within the bounds, so the count may be this high"),
+            (glyphs.band, "undecided, borderline or clustered: the count may be this high"),
             ("cut above", f"near {glyphs.eps} = 1 every vector counts; the plot stops before"),
         ],
         "Map": [
@@ -119,13 +122,14 @@ def view_entries(view: str, glyphs: Glyphs = UNICODE) -> list[Entry]:
 
 def marks(glyphs: Glyphs = UNICODE) -> list[Entry]:
     """The marks of the tree."""
+    dot, dots = ("dash", "points") if glyphs.none == "-" else ("dot", "dots")
     return [
-        (glyphs.idle, "not analysed yet"),
+        (glyphs.idle, f"two {dots}: not analysed yet"),
         (glyphs.queued, "queued"),
         (glyphs.computing[0], "computing"),
-        (glyphs.none, "analysed, no intruder"),
+        (glyphs.none, f"one {dot}: analysed, no intruder"),
         (glyphs.intruder, "an intruder; the number counts them"),
-        (glyphs.undecided, f"undecided: {glyphs.eps} lies within the bounds"),
+        (glyphs.undecided, "undecided, borderline or clustered vectors: see Intruders"),
         (glyphs.unchanged, "unchanged: dW is zero"),
         (glyphs.failed, "failed or refused; the reason stands in the pane"),
     ]

@@ -8,6 +8,7 @@ from intruder_tui.definition import Definition
 from intruder_tui.engine.session import Session
 from intruder_tui.ui import subject, telling
 from intruder_tui.ui.badges import Badges
+from intruder_tui.ui.keys import in_force
 from intruder_tui.ui.look import Look
 from intruder_tui.ui.options import UiOptions
 from intruder_tui.ui.pace import Pace, Stopwatch
@@ -112,8 +113,12 @@ class Front(Screen[None]):
         left = self._pace.left()
         header = telling.header_state(self.session, self._definition, position, left, paused=self._paused)
         self.query_one(HeaderLine).tell(header)
-        findings = telling.findings(self.session, self._definition, self._look)
+        findings = telling.findings(self.session, self._definition, self._look, self._key("scan"))
         self.query_one("#findings", Line).show(findings)
+
+    def _key(self, name: str) -> str:
+        """The key in force for the binding of that id."""
+        return in_force(self).get(name, "")
 
     def repaint(self) -> None:
         """Draw everything anew: another theme has other styles."""

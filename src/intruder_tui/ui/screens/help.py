@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -63,7 +63,7 @@ class HelpScreen(ModalScreen[None]):
         """The help as a renderable."""
         look, glyphs = self._look, self._look.glyphs
         return Group(
-            self._part("In force now", definition_in_force(self._definition, glyphs)),
+            self._part("In force now", definition_in_force(self._definition, glyphs, self._key("side"))),
             self._part(f"{self._view.value}", view_entries(self._view.value, glyphs)),
             self._part("What it may mean", [("inference", FORGETTING)]),
             self._part("Marks in the tree", [*marks(glyphs), *tree_marks(glyphs)]),
@@ -82,7 +82,7 @@ class HelpScreen(ModalScreen[None]):
         return Group(Text(head, self._look.tones.active), table, Text())
 
     @property
-    def _below(self) -> Screen[object]:
+    def _below(self) -> Screen[Any]:
         """The screen that the help lies over, or will lie over."""
         stack = self.app.screen_stack
         return stack[-2] if stack[-1] is self else stack[-1]

@@ -106,7 +106,7 @@ class Navigation(Scanning):
         if found:
             self._next_of(found, step)
         else:
-            self.notify("No intruders found yet; a analyses all matrices.", markup=False)
+            self.notify(f"No intruders found yet; {self._key('scan')} analyses all matrices.", markup=False)
 
     def _next_of(self, found: list[str], step: int) -> None:
         """Go to the next of these rows in the model's order, round the end."""
@@ -128,7 +128,7 @@ class Navigation(Scanning):
         if found:
             self._next_of(found, step)
         else:
-            self.notify("Nothing is marked; x marks the matrix in front.", markup=False)
+            self.notify(f"Nothing is marked; {self._key('mark')} marks the matrix in front.", markup=False)
 
     def action_copy_marked(self) -> None:
         """Copy the marked rows with what is known of them."""

@@ -13,17 +13,18 @@ from textual.widgets import Static
 def fitted(text: Text, width: int, lines: int, ellipsis: str) -> Text:
     """`text` wrapped to `width` and `lines`: whole sentences are left out from the end until the rest fits.
 
-    A first sentence that is too long alone is cut between two words, behind an ellipsis.
+    A first sentence that is too long alone is cut between two words, behind an ellipsis. A number stays on the
+    line of the word before it.
     """
     if width < 4 or lines < 1:
         return text
-    wrapped = text.wrap(_WRAPPER, width)
+    wrapped = _wrapped(text, width)
     if len(wrapped) <= lines:
-        return text
+        return text if len(wrapped) < 2 else Text("\n").join(wrapped)
     for end in reversed([match.end() for match in _SENTENCE.finditer(text.plain)]):
-        whole = text[:end]
-        if len(whole.wrap(_WRAPPER, width)) <= lines:
-            return whole
+        whole = _wrapped(text[:end], width)
+        if len(whole) <= lines:
+            return Text("\n").join(whole)
     last = wrapped[lines - 1]
     last.rstrip()
     room = width - len(ellipsis) - 1
@@ -35,6 +36,19 @@ def fitted(text: Text, width: int, lines: int, ellipsis: str) -> Text:
     return Text("\n").join(wrapped[:lines])
 
 
+def _wrapped(text: Text, width: int) -> list[Text]:
+    whole = text.copy()
+    whole.plain = _BEFORE_NUMBER.sub(_GLUE, text.plain)  # as long as before: the styles stay in place
+    wrapped = list(whole.wrap(_WRAPPER, width))
+    for line in wrapped:
+        line.plain = line.plain.replace(_GLUE, " ")
+        line.rstrip()
+    return wrapped
+
+
+_GLUE = "\ue000"
+"""One cell wide, no space, and in no text: names are escaped before they are shown."""
+_BEFORE_NUMBER = re.compile(r"(?<=\S) (?=[0-9])")
 _SENTENCE = re.compile(r"\.(?=\s)")
 _WRAPPER = Console(width=80, color_system=None, file=None)
 
