@@ -37,6 +37,7 @@ _TUNER_MARKS = (
 _TRAINING_ONLY = "lora_velora_"
 """A buffer of VeLoRA's backward pass."""
 _BASE_LAYER = "base_layer"
+_SAVED_UNDER_TOKENS = ["token_adapter", _BASE_LAYER, "weight"]
 
 
 @dataclass(slots=True)
@@ -146,6 +147,9 @@ def split_key(name: str) -> tuple[str, str]:
     components = name.split(".")
     for place, component in enumerate(components):
         if component.startswith((*_MARKS, *_TUNER_MARKS)):
+            # What a wrapper of trained tokens saves of a resized embedding is the embedding itself.
+            if components[place:] == _SAVED_UNDER_TOKENS:
+                break
             return ".".join(components[:place]), ".".join(components[place:])
     return "", ""
 

@@ -52,7 +52,7 @@ class _Stack:
         """One expert's update."""
         columns = self.a.shape[1]
         a = self.a.part(index * self.rank * columns, (self.rank, columns))
-        return LoraUpdate(a, self.b, self.scaling, flipped, Expert(index, self.count, rows))
+        return LoraUpdate(a, self.b, self.scaling, flipped, Expert(index, self.count), rows=rows)
 
 
 def is_stacked(change: Change, config: AdapterConfig) -> bool:

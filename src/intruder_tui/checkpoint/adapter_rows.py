@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -10,8 +9,9 @@ from intruder_tui.checkpoint.adapter import Adapter, Change
 from intruder_tui.checkpoint.adapter_experts import expert_rows, is_stacked
 from intruder_tui.checkpoint.adapter_kinds import HOSTED
 from intruder_tui.checkpoint.adapter_layers import repeated
-from intruder_tui.checkpoint.adapter_tuners import adalora_update, hosted, tuner_name
-from intruder_tui.checkpoint.adapter_updates import Unusable, factors, lora_update, problem_of
+from intruder_tui.checkpoint.adapter_recipes import adapted_recipes
+from intruder_tui.checkpoint.adapter_tuners import tuner_name
+from intruder_tui.checkpoint.adapter_updates import Unusable, factors, problem_of
 from intruder_tui.checkpoint.catalog import Catalog
 from intruder_tui.checkpoint.fused import taken_apart
 from intruder_tui.checkpoint.kept_fused import fusion_reasons
@@ -19,17 +19,11 @@ from intruder_tui.checkpoint.layers import Layer, Role, layer_of
 from intruder_tui.checkpoint.names import printable, shape_text
 from intruder_tui.checkpoint.pairs import Row, RowKind
 from intruder_tui.checkpoint.recipes import (
-    Adapted,
-    Dora,
-    LoraUpdate,
-    Recipe,
     Reinitialised,
-    ReplacedRows,
-    Stored,
     StoredTensor,
 )
 from intruder_tui.checkpoint.renames import Renames
-from intruder_tui.checkpoint.rows import comparable_row, not_out_first, tensor_rows, unpaired_rows
+from intruder_tui.checkpoint.rows import comparable_row, tensor_rows, unpaired_rows
 from intruder_tui.checkpoint.rules import NO_RENAMES, Match, match_names
 from intruder_tui.checkpoint.sides import Side
 from intruder_tui.checkpoint.tied import lent
@@ -109,17 +103,17 @@ def change_row(match: Match, left: Side, change: Change, adapter: Adapter) -> Ro
         reason = "the adapter changes its bias alone, which is not analysed"
         return Row(match.base, RowKind.SKIPPED, shape, adapted, reason=reason)
     try:
-        recipes = _recipes(match.base, left, change, adapter)
+        base, tuned, resized = adapted_recipes(match.base, left, change, adapter)
     except Unusable as unusable:
         return refused(str(unusable))
     layer = Layer(Role.LINEAR, "") if len(shape) > 2 else layer_of(match.base, shape)
     match = replace(match, rule=change.rule or match.rule)
-    notes = _base_notes(match.base, left)
-    if isinstance(recipes[1], Reinitialised) and dtype not in _UNROUNDED:
-        notes = (*notes, _rounding_note(_INITS[recipes[1].init], dtype))
+    notes = (*_base_notes(match.base, left), *resized)
+    if isinstance(tuned, Reinitialised) and dtype not in _UNROUNDED:
+        notes = (*notes, _rounding_note(_INITS[tuned.init], dtype))
     if len(shape) > 2:
         notes = (*notes, f"a convolution ({shape_text(shape)}), seen as out x everything else")
-    return comparable_row(match, layer, *recipes, (dtype, adapted), notes)
+    return comparable_row(match, layer, base, tuned, (dtype, adapted), notes)
 
 
 def _rounding_note(init: str, dtype: str) -> str:
@@ -129,128 +123,9 @@ def _rounding_note(init: str, dtype: str) -> str:
     )
 
 
-def _recipes(name: str, left: Side, change: Change, adapter: Adapter) -> tuple[Recipe, Recipe]:
-    """How to make both sides of an adapted weight. Raises Unusable."""
-    shape = left.shape(name)
-    if "tokens" in change.parts:
-        base = _weight_recipe(left, name, False)
-        indices = _token_rows(shape, change, adapter)
-        return base, ReplacedRows(_own(base, shape, change), change.parts["tokens"], indices)
-    if adapter.config.init == "olora" and adapter.config.fan_in_fan_out:
-        raise Unusable("OLoRA on a weight stored [in, out], whose decomposition is not recomputed")
-    if adapter.config.kind in HOSTED - {"ADALORA"}:
-        return _hosted_recipes(name, left, shape, change, adapter)
-    update = (adalora_update if adapter.config.kind == "ADALORA" else lora_update)(change, adapter.config)
-    if change.parameter:
-        return _parameter_recipes(name, left, update, change, adapter)
-    if len(shape) > 2:
-        _check_convolution(name, left, update)
-        base = Stored(left.tensors[name].part(0, update.shape))
-    else:
-        base = _weight_recipe(
-            left, name, _transposed(name, shape, update, left, adapter.config.fan_in_fan_out)
-        )
-    return base, _recipe(_own(base, shape, change), update, change, adapter)
-
-
-def _check_convolution(name: str, left: Side, update: LoraUpdate) -> None:
-    """Raise Unusable unless a weight of more than two axes is [out, in, ...], as its update."""
-    shape = left.shape(name)
-    layer = layer_of(name, shape)
-    if (shape[0], math.prod(shape[1:])) != update.shape:
-        raise Unusable(f"base is {shape_text(shape)}, the adapter's update is {shape_text(update.shape)}")
-    if layer.role is Role.TRANSPOSED_CONVOLUTION:
-        raise Unusable(layer.reason)
-    # PEFT's A has the axes of the convolution that it is a part of.
-    if layer.role is not Role.CONVOLUTION and len(update.a.shape) != len(shape):
-        raise Unusable(layer.reason)
-    contradicted = not_out_first(name, left.tensors)
-    if contradicted:
-        raise Unusable(contradicted)
-
-
-def _parameter_recipes(
-    name: str, left: Side, update: LoraUpdate, change: Change, adapter: Adapter
-) -> tuple[Recipe, Recipe]:
-    """Both sides of a bare weight under PEFT's ParamWrapper, whose B A lies as the weight is stored."""
-    shape = left.shape(name)
-    if adapter.config.init or "magnitude" in change.parts or len(shape) != 2:
-        said = adapter.config.init or ("a magnitude" if "magnitude" in change.parts else shape_text(shape))
-        raise Unusable(f"target_parameters on a layer's weight with {said}, which is not read")
-    if update.shape != shape:
-        raise Unusable(f"base is {shape_text(shape)}, the adapter's update is {shape_text(update.shape)}")
-    transposed = name not in left.packed and bool(left.orientation.transposed(name))
-    base = _weight_recipe(left, name, transposed)
-    return base, Adapted(_own(base, shape, change), replace(update, flipped=transposed))
-
-
-def _hosted_recipes(
-    name: str, left: Side, shape: tuple[int, ...], change: Change, adapter: Adapter
-) -> tuple[Recipe, Recipe]:
-    called = tuner_name(adapter.config.kind)
-    if len(shape) != 2 or layer_of(name, shape).role is Role.EMBEDDING:
-        raise Unusable(
-            f"{called} on a weight that is no linear layer's ({shape_text(shape)}), which is not read"
-        )
-    known = left.orientation.transposed(name, hint=adapter.config.fan_in_fan_out)
-    transposed = bool(known) and name not in left.packed
-    base = _weight_recipe(left, name, transposed)
-    oriented = (shape[1], shape[0]) if transposed else (shape[0], shape[1])
-    return base, hosted(_own(base, shape, change), oriented, transposed, change, adapter.config)
-
-
-def _weight_recipe(side: Side, name: str, transposed: bool) -> Recipe:
-    packed = side.packed.get(name)
-    return packed.recipes[0] if packed else Stored(side.tensors[name], transposed)
-
-
 def _base_notes(name: str, side: Side) -> tuple[str, ...]:
     notes = [f"base: {printable(side.origins[name])}"] if name in side.origins else []
     return (*notes, f"base: {side.packed[name].note}") if name in side.packed else tuple(notes)
-
-
-def _own(base: Recipe, shape: tuple[int, ...], change: Change) -> Recipe:
-    """What the update is added to: the adapter's own copy of the weight, if it has one. Raises Unusable."""
-    own = change.replacement
-    if own is None:
-        return base
-    if own.shape != shape:
-        raise Unusable(
-            f"base is {shape_text(shape)}, the adapter's own copy of it {shape_text(own.shape)}: "
-            "give a base that was resized alike"
-        )
-    flat = (shape[0], math.prod(shape[1:]))
-    return Stored(own if len(shape) == 2 else own.part(0, flat), isinstance(base, Stored) and base.transposed)
-
-
-def _recipe(base: Recipe, update: LoraUpdate, change: Change, adapter: Adapter) -> Recipe:
-    magnitude = change.parts.get("magnitude")
-    if magnitude is not None:
-        if adapter.config.init:
-            raise Unusable(f"DoRA over {adapter.config.init}, which is not read: merge it and give that")
-        expected = update.shape[1 if update.flipped else 0]
-        if math.prod(magnitude.shape) != expected:
-            raise Unusable(f"a magnitude of {shape_text(magnitude.shape)} for {expected} features")
-        return Dora(base, update, magnitude, per_column=update.flipped)
-    # PEFT's Embedding ignores such an initialisation.
-    if adapter.config.init and not update.flipped:
-        if update.rank > min(update.shape):
-            raise Unusable(f"r = {update.rank} of a weight that is {shape_text(update.shape)}")
-        return Reinitialised(base, update, adapter.config.init)
-    return Adapted(base, update)
-
-
-def _token_rows(shape: tuple[int, ...], change: Change, adapter: Adapter) -> tuple[int, ...]:
-    rows = change.parts["tokens"]
-    indices = adapter.config.tokens_of(change.module)
-    if len(shape) != 2 or not indices or rows.shape != (len(indices), shape[1]):
-        raise Unusable(
-            f"base is {shape_text(shape)}, the adapter holds {shape_text(rows.shape)} for "
-            f"{len(indices)} trained token rows"
-        )
-    if max(indices) >= shape[0]:
-        raise Unusable(f"token row {max(indices)} was trained, the base has {shape[0]} rows")
-    return indices
 
 
 def _as_adapted(
@@ -293,23 +168,6 @@ def _by_weight(adapter: Adapter, left: Side) -> dict[str, Change]:
 
 def _is_attention(name: str) -> bool:
     return name.rpartition(".")[2] == _ATTENTION_WEIGHT
-
-
-def _transposed(
-    name: str, shape: tuple[int, ...], update: LoraUpdate, left: Side, fan_in_fan_out: bool
-) -> bool:
-    """Whether the base stores [in, out], as the update's shape asks. Raises Unusable when it can't fit."""
-    fits = [flipped for flipped in (False, True) if (shape[::-1] if flipped else shape) == update.shape]
-    if name in left.packed:
-        fits = [flipped for flipped in fits if not flipped]
-    if update.flipped and False in fits:
-        return False
-    if len(fits) == 2 and len(shape) == 2:
-        return bool(left.orientation.transposed(name, hint=fan_in_fan_out))
-    proven = left.orientation.proven(name)
-    if fits and not update.flipped and proven in (None, fits[0]):
-        return fits[0]
-    raise Unusable(f"base is {shape_text(shape)}, the adapter's update is {shape_text(update.shape)}")
 
 
 def _what(change: Change, adapter: Adapter) -> str:

@@ -67,13 +67,11 @@ class Stored:
 class Expert:
     """One expert's share of the factor B of a stack (PEFT's `target_parameters`).
 
-    B [out, r * count] holds all experts', as [out, r, count]. `rows` is the part [start, stop) of the
-    update's rows that belongs to the weight (a gate or an up projection inside a fused pair); None for all.
+    B [out, r * count] holds all experts', as [out, r, count].
     """
 
     index: int
     count: int
-    rows: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +82,10 @@ class LoraUpdate:
         a, b: the factors; a convolution's have further axes, which count as inputs.
         scaling: alpha / r, or alpha / sqrt(r) under rank stabilisation.
         flipped: dW = scaling * (B A)^T instead, as of an embedding.
-        expert: its share of B, which holds a stack's; taken before flipping, its `rows` after.
+        expert: its share of B, which holds a stack's; taken before flipping.
         gains: [r, 1], what each row of A is multiplied by (AdaLoRA's lora_E); None for 1.
+        rows: the part [start, stop) of the rows of dW that is the weight's, taken last: a gate or an up
+            projection inside a fused pair, the rows of a vocabulary that the base has; None for all.
     """
 
     a: StoredTensor
@@ -94,6 +94,7 @@ class LoraUpdate:
     flipped: bool = False
     expert: Expert | None = None
     gains: StoredTensor | None = None
+    rows: tuple[int, int] | None = None
 
     @property
     def rank(self) -> int:
@@ -106,8 +107,8 @@ class LoraUpdate:
         rows, columns = self.b.shape[0], math.prod(self.a.shape[1:])
         if self.flipped:
             rows, columns = columns, rows
-        if self.expert and self.expert.rows:
-            rows = self.expert.rows[1] - self.expert.rows[0]
+        if self.rows is not None:
+            rows = self.rows[1] - self.rows[0]
         return rows, columns
 
 

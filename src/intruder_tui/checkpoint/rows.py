@@ -27,7 +27,8 @@ from intruder_tui.checkpoint.stacks import experts, stack_shape
 from intruder_tui.checkpoint.tied import lent
 
 _NEVER_ANALYSED = frozenset({Role.BUFFER, Role.QUANTISATION, Role.BIAS, Role.NORM})
-_RESIZABLE = frozenset({Role.EMBEDDING, Role.HEAD})
+RESIZABLE = frozenset({Role.EMBEDDING, Role.HEAD})
+"""Layers whose rows are those of a vocabulary."""
 _IN_OUT = "stored [in, out], shown and analysed as [out, in]"
 
 
@@ -187,21 +188,25 @@ def _recipe(side: Side, name: str, transposed: bool) -> Recipe:
 def _common_rows(layer: Layer, recipes: tuple[Recipe, Recipe]) -> tuple[tuple[Stored, Stored], str] | None:
     """Of an embedding or a head whose vocabulary was resized the rows that both have, and that said."""
     base, tuned = recipes
-    if layer.role not in _RESIZABLE or not isinstance(base, Stored) or not isinstance(tuned, Stored):
+    if layer.role not in RESIZABLE or not isinstance(base, Stored) or not isinstance(tuned, Stored):
         return None
     sizes, columns = (base.tensor.shape[0], tuned.tensor.shape[0]), base.tensor.shape[1]
     if base.transposed or tuned.transposed or tuned.tensor.shape[1] != columns:
         return None
-    common = min(sizes)
-    more = abs(sizes[1] - sizes[0])
-    said = (
-        f"{more} new rows of the tuned side" if sizes[1] > sizes[0] else f"{more} rows that only the base has"
-    )
-    shape = (common, columns)
+    shape = (min(sizes), columns)
     return (
         (Stored(base.tensor.part(0, shape)), Stored(tuned.tensor.part(0, shape))),
-        f"the vocabulary was resized from {sizes[0]} to {sizes[1]}: the first {common} rows are compared, "
-        f"{said} are left out",
+        resized_note(*sizes),
+    )
+
+
+def resized_note(base: int, tuned: int) -> str:
+    """The sentence on a row whose two vocabularies have that many rows."""
+    more = abs(tuned - base)
+    said = f"{more} new rows of the tuned side" if tuned > base else f"{more} rows that only the base has"
+    return (
+        f"the vocabulary was resized from {base} to {tuned}: the first {min(base, tuned)} rows are compared, "
+        f"{said} are left out"
     )
 
 

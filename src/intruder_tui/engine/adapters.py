@@ -101,7 +101,7 @@ def execute(
 
 
 def lora_factors(update: LoraUpdate, read: Read, device: torch.device) -> LoraFactors:
-    """The factors of an update as its recipe says: flattened, one expert's share, flipped."""
+    """The factors of an update as its recipe says: flattened, one expert's share, flipped, some rows."""
     a = read(update.a).to(device).flatten(1)
     b = read(update.b).to(device).flatten(1)
     if update.gains is not None:
@@ -111,8 +111,8 @@ def lora_factors(update: LoraUpdate, read: Read, device: torch.device) -> LoraFa
         b = b.reshape(b.shape[0], update.rank, expert.count)[:, :, expert.index]
     if update.flipped:
         a, b = b.T, a.T
-    if expert is not None and expert.rows is not None:
-        b = b[slice(*expert.rows)]
+    if update.rows is not None:
+        b = b[slice(*update.rows)]
     return LoraFactors(a.contiguous(), b.contiguous(), update.scaling)
 
 

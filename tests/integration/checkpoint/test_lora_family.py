@@ -144,14 +144,6 @@ def test_the_trainable_tokens_tuner_equals_its_merge(models: Path, tmp_path: Pat
     assert check_all(pairing, tuned.merge_and_unload().state_dict()) == 1
 
 
-def test_tokens_beyond_the_bases_vocabulary_are_refused(models: Path, tmp_path: Path) -> None:
-    model = make_llama()
-    model.resize_token_embeddings(70)
-    write_adapter(model, tmp_path, target_modules=["q_proj"], trainable_token_indices=[65])
-    rows = refused(open_pairing(str(models / "llama"), str(tmp_path)))
-    assert rows == {EMBEDDING: "token row 65 was trained, the base has 64 rows"}
-
-
 def test_the_adapters_own_copy_of_an_embedding_is_its_base(models: Path, tmp_path: Path) -> None:
     model = make_llama()
     with torch.no_grad():
@@ -159,18 +151,6 @@ def test_the_adapters_own_copy_of_an_embedding_is_its_base(models: Path, tmp_pat
     tuned = write_adapter(model, tmp_path, target_modules=["embed_tokens"])
     pairing = open_pairing(str(models / "llama"), str(tmp_path))
     assert check_all(pairing, tuned.merge_and_unload().state_dict()) == 1
-
-
-def test_a_resized_embedding_asks_for_a_resized_base(models: Path, tmp_path: Path) -> None:
-    model = make_llama()
-    model.resize_token_embeddings(70)
-    tuned = write_adapter(model, tmp_path / "adapter", target_modules=["embed_tokens"])
-    rows = refused(open_pairing(str(models / "llama"), str(tmp_path / "adapter")))
-    assert "64 x 32" in rows[EMBEDDING]
-    assert "70 x 32" in rows[EMBEDDING]
-    base = tuned.unload()
-    base.save_pretrained(tmp_path / "resized")
-    assert not refused(open_pairing(str(tmp_path / "resized"), str(tmp_path / "adapter")))
 
 
 @pytest.mark.parametrize("init", ["pissa", "olora"])
@@ -193,7 +173,7 @@ def test_what_the_initialisation_took_is_recomputed(
     for pair in pairing.pairs:
         oracle = merged[pair.name].T if conv1d else merged[pair.name]
         torch.testing.assert_close(
-            merged_by_us(pair), oracle, rtol=0, atol=1e-5
+            merged_by_us(pair), oracle, rtol=0, atol=2e-6
         )  # PEFT factorises in float32
         tuned_side, _ = assemble(pair.tuned, CPU)
         assert pair.untouched or isinstance(tuned_side, LoraFactors)
@@ -252,7 +232,7 @@ def test_a_pissa_adapter_converted_to_lora_is_plain(models: Path, tmp_path: Path
     pairing = open_pairing(str(models / "llama"), str(tmp_path / "adapter"))
     merged = tuned.merge_and_unload().state_dict()
     for pair in pairing.pairs:
-        torch.testing.assert_close(merged_by_us(pair), merged[pair.name], rtol=0, atol=1e-5)
+        torch.testing.assert_close(merged_by_us(pair), merged[pair.name], rtol=0, atol=2e-6)
     assert [pair.adapter_rank for pair in pairing.pairs if not pair.untouched] == [4, 4]
 
 
@@ -327,5 +307,5 @@ def test_lora_over_a_packed_base_is_added_to_what_it_stands_for(tmp_path: Path) 
     (adapter / "adapter_config.json").write_text(json.dumps({"peft_type": "LORA", "r": 2, "lora_alpha": 1}))
     (pair,) = open_pairing(str(tmp_path / "base.safetensors"), str(adapter)).pairs
     expected = codes.float() * scales.repeat_interleave(128, 0) + 0.5 * b @ a
-    torch.testing.assert_close(merged_by_us(pair), expected, rtol=0, atol=1e-5)
+    torch.testing.assert_close(merged_by_us(pair), expected, rtol=0, atol=2e-6)
     assert any("rounding" in note for note in pair.notes)

@@ -177,7 +177,7 @@ def test_an_experts_share_is_pefts_einsum(
     one = read_header(path).tensors
     rows = (4, 8) if cut else None
     update = LoraUpdate(
-        one["a"].part(index * rank * 5, (rank, 5)), one["b"], 0.5, expert=Expert(index, count, rows)
+        one["a"].part(index * rank * 5, (rank, 5)), one["b"], 0.5, expert=Expert(index, count), rows=rows
     )
     made, _ = assemble(Adapted(Stored(one["w"]), update), CPU)
     assert isinstance(made, LoraFactors)
