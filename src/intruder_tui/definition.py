@@ -21,14 +21,27 @@ class Side(StrEnum):
 
 
 class Verdict(StrEnum):
-    """What is known of one tuned singular vector."""
+    """What is known of one tuned singular vector. Only an intruder is counted; the last three are named."""
 
     INTRUDER = "intruder"
-    """best(j) < eps."""
+    """best(j) < eps, beyond any rounding, and so is the overlap with every cluster of tied base vectors."""
     MATCHED = "matched"
-    """best(j) >= eps."""
+    """best(j) >= eps, beyond any rounding."""
+    CLUSTERED = "clustered"
+    """best(j) may fall below eps, but the overlap with the span of a cluster of tied base vectors does not.
+
+    Single cosines are ill-defined there: the direction is the base's own, spread over vectors whose choice
+    within the span is arbitrary.
+    """
+    BORDERLINE = "borderline"
+    """best(j) is known, and eps lies within its numerical error."""
     UNDECIDED = "undecided"
-    """Only an interval is known, and eps lies inside it."""
+    """Only an interval is known so far, and eps lies inside it."""
+
+    @property
+    def open(self) -> bool:
+        """Whether it is neither certainly an intruder nor certainly none."""
+        return self not in (Verdict.INTRUDER, Verdict.MATCHED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,17 +14,17 @@ from numpy.typing import NDArray
 from intruder_tui.results import MatrixResult, Similarity, Summary, Tier, Traits, Update
 
 FORMAT = "intruder-tui result"
-SCHEMA = 1
+SCHEMA = 2
 
 Array = NDArray[Any]
 ReadArray = Callable[[str], Array]
 
-_PARTS = ("lower", "upper", "index", "block")
+_PARTS = ("lower", "upper", "index", "block", "least", "most", "overlap")
+_LIGHT = ("lower", "upper", "index", "least", "most", "overlap")
 _TRAITS = (
     "participation",
     "window_share",
     "update_share",
-    "cluster_overlap",
     "cluster_size",
     "tied",
 )
@@ -119,19 +119,19 @@ def summary_from_record(metadata: Mapping[str, str], read: ReadArray) -> Summary
 
 
 def _similarity(side: str, read: ReadArray, windows: Mapping[str, int | None]) -> Similarity:
-    lower, upper, index, block = (read(f"{side}.{name}") for name in _PARTS)
+    lower, upper, index, block, least, most, overlap = (read(f"{side}.{name}") for name in _PARTS)
     window = windows[side]
     traits = None
     if window is not None:
-        participation, near, new, overlap, size, tied = (read(f"{side}.{name}") for name in _TRAITS)
-        traits = Traits(participation, near, new, overlap, size, tied, window)
-    return Similarity(lower, upper, index, block, traits)
+        traits = Traits(**{name: read(f"{side}.{name}") for name in _TRAITS}, window=window)
+    return Similarity(lower, upper, index, block, traits, least, most, overlap)
 
 
 def _light(side: str, read: ReadArray) -> Similarity:
     """Bounds and matches only: no block, no traits."""
-    lower, upper, index = (read(f"{side}.{name}") for name in ("lower", "upper", "index"))
-    return Similarity(lower, upper, index, np.empty((0, 0), np.float32))
+    lower, upper, index, least, most, overlap = (read(f"{side}.{name}") for name in _LIGHT)
+    block = np.empty((0, 0), np.float32)
+    return Similarity(lower, upper, index, block, None, least, most, overlap)
 
 
 def _checked(metadata: Mapping[str, str], read: ReadArray) -> tuple[dict[str, Any], ReadArray]:

@@ -6,7 +6,7 @@ Notation follows the paper (arXiv 2410.21228): W0 base and W1 tuned weight, both
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 import numpy as np
@@ -40,9 +40,8 @@ class Traits:
         window_share: float32, energy of y_j within base vectors j - window .. j + window.
         update_share: float32, energy of y_j in the column space of dW (row space on the V side); NaN where dW
             fills too much of the space for the share to say anything.
-        cluster_overlap: float32, largest norm of y_j's projection on a cluster of tied base vectors; best(j)
-            itself where no cluster does better.
-        cluster_size: int32, how many base vectors that cluster has; 1 where no cluster does better.
+        cluster_size: int32, how many base vectors the cluster of `Similarity.overlap` has; 1 where none does
+            better than a single vector.
         tied: int32, how many tuned singular values are tied with sigma_j, itself included.
         window: half width of the neighbourhood.
     """
@@ -50,10 +49,13 @@ class Traits:
     participation: Floats
     window_share: Floats
     update_share: Floats
-    cluster_overlap: Floats
     cluster_size: Ints
     tied: Ints
     window: int
+
+
+def _nothing() -> Floats:
+    return np.empty(0, np.float32)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -66,6 +68,10 @@ class Similarity:
         index: [l] int32, the i that attains best(j); -1 where unknown.
         block: [b, b] float32, |cos|, rows base, columns tuned; [0, 0] where no value is known.
         traits: what lies behind each match; None where only bounds are known.
+        least, most: [l] float32, where best(j) is a value the range that its numerical error leaves, ties
+            included; empty for `lower` and `upper` themselves.
+        overlap: [l] float32, largest norm of y_j's projection on the span of a cluster of tied base vectors,
+            best(j) where no cluster does better; empty where only bounds are known. `most` is no smaller.
     """
 
     lower: Floats
@@ -73,18 +79,34 @@ class Similarity:
     index: Ints
     block: Floats
     traits: Traits | None = None
+    least: Floats = field(default_factory=_nothing)
+    most: Floats = field(default_factory=_nothing)
+    overlap: Floats = field(default_factory=_nothing)
 
     def exact(self, j: int) -> bool:
         """Whether best(j) is a value rather than an interval."""
         return bool(self.lower[j] == self.upper[j])
 
+    @property
+    def surely(self) -> Floats:
+        """[l], certainly an intruder at every eps above it."""
+        return self.most if len(self.most) else self.upper
+
+    @property
+    def possibly(self) -> Floats:
+        """[l], certainly matched at every eps up to it."""
+        return self.least if len(self.least) else self.lower
+
     def verdict(self, j: int, eps: float) -> Verdict:
         """The verdict on tuned vector j at threshold eps."""
-        if self.upper[j] < eps:
+        if float(self.surely[j]) < eps:
             return Verdict.INTRUDER
-        if self.lower[j] >= eps:
+        if float(self.possibly[j]) >= eps:
             return Verdict.MATCHED
-        return Verdict.UNDECIDED
+        if not self.exact(j):
+            return Verdict.UNDECIDED
+        tied = len(self.overlap) and float(self.overlap[j]) > float(self.upper[j])
+        return Verdict.CLUSTERED if tied and float(self.overlap[j]) >= eps else Verdict.BORDERLINE
 
     def verdicts(self, definition: Definition) -> list[Verdict]:
         """Verdicts for every examined vector, j < min(k, l)."""
@@ -168,20 +190,26 @@ class Summary:
         """The similarity on one side."""
         return self.left if side is Side.LEFT else self.right
 
+    def ranked(self, definition: Definition, *verdicts: Verdict) -> list[int]:
+        """Ranks j < k of the tuned vectors with one of these verdicts."""
+        found = self.side(definition.side).verdicts(definition)
+        return [j for j, verdict in enumerate(found) if verdict in verdicts]
+
     def intruders(self, definition: Definition) -> list[int]:
         """Ranks j < k of the tuned vectors that are certainly intruders."""
-        return [
-            j for j, v in enumerate(self.side(definition.side).verdicts(definition)) if v is Verdict.INTRUDER
-        ]
+        return self.ranked(definition, Verdict.INTRUDER)
+
+    def open(self, definition: Definition) -> list[int]:
+        """Ranks j < k of the tuned vectors that are neither certainly intruders nor certainly none."""
+        found = self.side(definition.side).verdicts(definition)
+        return [j for j, verdict in enumerate(found) if verdict.open]
 
     def undecided(self, definition: Definition) -> list[int]:
-        """Ranks j < k whose interval straddles eps."""
-        return [
-            j for j, v in enumerate(self.side(definition.side).verdicts(definition)) if v is Verdict.UNDECIDED
-        ]
+        """Ranks j < k of which only an interval is known, and eps lies inside it."""
+        return self.ranked(definition, Verdict.UNDECIDED)
 
 
 def empty_similarity() -> Similarity:
     """No vectors: the similarity of an unchanged matrix."""
-    none = np.empty(0, np.float32)
+    none = _nothing()
     return Similarity(none, none, np.empty(0, np.int32), np.empty((0, 0), np.float32))

@@ -29,10 +29,11 @@ def similarities(draw: st.DrawFn) -> Similarity:
     traits = None
     if draw(st.booleans()):
         sizes = np.arange(1, count + 1, dtype=np.int32)
-        traits = Traits(
-            one, two, np.full(count, np.nan, np.float32), one, sizes, sizes, draw(st.integers(1, 9))
-        )
-    return Similarity(np.minimum(one, two), np.maximum(one, two), index, block, traits)
+        traits = Traits(one, two, np.full(count, np.nan, np.float32), sizes, sizes, draw(st.integers(1, 9)))
+    lower, upper = np.minimum(one, two), np.maximum(one, two)
+    if traits is None:
+        return Similarity(lower, upper, index, block)
+    return Similarity(lower, upper, index, block, traits, lower * 0.5, upper, upper)
 
 
 @st.composite
@@ -104,7 +105,7 @@ def test_a_changed_array_is_noticed(result: MatrixResult, data: st.DataObject) -
         lambda m: m.pop("format"),
         lambda m: m.pop("document"),
         lambda m: m.update(document="{"),
-        lambda m: m.update(document=json.dumps({**json.loads(m["document"]), "schema": 2})),
+        lambda m: m.update(document=json.dumps({**json.loads(m["document"]), "schema": 0})),
     ],
 )
 def test_foreign_metadata_is_refused(change: object) -> None:

@@ -130,8 +130,12 @@ def _floats(tensor: torch.Tensor) -> np.ndarray[tuple[int, ...], np.dtype[np.flo
 
 def _similarity(matches: Matches) -> Similarity:
     lower, upper = _rounded_out(matches.lower, matches.upper)
-    traits = None if matches.traits is None else _traits(matches.traits)
-    return Similarity(lower, upper, _ints(matches.index), _floats(matches.block), traits)
+    index, block, traits = _ints(matches.index), _floats(matches.block), matches.traits
+    if traits is None:
+        return Similarity(lower, upper, index, block)
+    least, most = _rounded_out(matches.least, matches.most)
+    overlap = _floats(traits.cluster_overlap)
+    return Similarity(lower, upper, index, block, _traits(traits), least, most, overlap)
 
 
 def _traits(found: spectral.Traits) -> Traits:
@@ -141,7 +145,6 @@ def _traits(found: spectral.Traits) -> Traits:
         participation=_floats(found.participation),
         window_share=_floats(found.window_share),
         update_share=_floats(share if share.numel() else unknown),
-        cluster_overlap=_floats(found.cluster_overlap),
         cluster_size=_ints(found.cluster_size),
         tied=_ints(found.tuned_cluster_size),
         window=found.window,

@@ -170,7 +170,8 @@ class Session:
 
     def totals(self, definition: Definition) -> Totals:
         """Sums over the matrices analysed by default."""
-        intruders = carriers = undecided = answered = failed = pending = 0
+        intruders = carriers = answered = failed = pending = 0
+        undecided = borderline = clustered = 0
         for name in self._default:
             state = self._states[name]
             failed += state is State.FAILED
@@ -182,8 +183,14 @@ class Session:
             intruders += count
             carriers += count > 0
             tally = self._tally(name, definition)
-            undecided += tally.undecided if tally else 0
-        return Totals(intruders, carriers, undecided, answered, failed, pending, len(self._default))
+            if tally is not None:
+                undecided += tally.undecided
+                borderline += tally.borderline
+                clustered += tally.clustered
+        matrices = len(self._default)
+        return Totals(
+            intruders, carriers, undecided, answered, failed, pending, matrices, borderline, clustered
+        )
 
     def strongest(self, definition: Definition) -> tuple[str, int] | None:
         """The intruder with the smallest upper bound of best(j): its row and rank j."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from intruder_tui.definition import Definition
+from intruder_tui.definition import Definition, Verdict
 from intruder_tui.results import Summary
 
 
@@ -15,9 +15,11 @@ class Totals:
     Attributes:
         intruders: certain intruders in all analysed matrices.
         carriers: how many matrices hold at least one.
-        undecided: vectors whose interval straddles eps.
+        undecided: vectors of which only an interval is known, with eps inside it.
         answered: matrices with an answer (done or unchanged).
         failed, pending, matrices: matrices without one, asked for, and in all.
+        borderline: vectors whose value and eps differ by less than its numerical error; not counted.
+        clustered: vectors below eps that a cluster of tied base vectors holds together; not counted.
     """
 
     intruders: int
@@ -27,15 +29,24 @@ class Totals:
     failed: int
     pending: int
     matrices: int
+    borderline: int = 0
+    clustered: int = 0
+
+    @property
+    def open(self) -> int:
+        """Vectors that are neither certainly intruders nor certainly none."""
+        return self.undecided + self.borderline + self.clustered
 
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """One row's intruders and undecided vectors, and its smallest upper bound of best(j) with its rank."""
+    """One row's vectors by verdict, and the smallest upper bound of an intruder's best(j) with its rank."""
 
     intruders: int
     undecided: int
     strongest: tuple[float, int] | None
+    borderline: int = 0
+    clustered: int = 0
 
 
 class Tallies:
@@ -61,7 +72,14 @@ class Tallies:
 
 
 def _count(summary: Summary, definition: Definition) -> Tally:
-    intruders = summary.intruders(definition)
+    verdicts = summary.side(definition.side).verdicts(definition)
+    intruders = [j for j, verdict in enumerate(verdicts) if verdict is Verdict.INTRUDER]
     upper = summary.side(definition.side).upper
     strongest = min(((float(upper[j]), j) for j in intruders), default=None)
-    return Tally(len(intruders), len(summary.undecided(definition)), strongest)
+    return Tally(
+        len(intruders),
+        verdicts.count(Verdict.UNDECIDED),
+        strongest,
+        verdicts.count(Verdict.BORDERLINE),
+        verdicts.count(Verdict.CLUSTERED),
+    )

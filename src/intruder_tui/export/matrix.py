@@ -83,6 +83,7 @@ def _side(result: MatrixResult, side: Side, definition: Definition) -> dict[str,
         "best_cosine": [low if low == high else None for low, high in pairs],
         "best_cosine_bounds": [list(pair) for pair in pairs],
         "best_index": [int(i) if i >= 0 else None for i in similarity.index[:known]],
+        "cluster_overlap": _floats(similarity.overlap[:known]),
         "verdict": [similarity.verdict(j, definition.eps).value for j in range(known)],
         "cosines_base_by_tuned": [_floats(row[: definition.k]) for row in similarity.block[: definition.k]],
     }

@@ -10,7 +10,7 @@ from typing import Any
 
 from intruder_tui.checkpoint.names import printable
 from intruder_tui.checkpoint.pairs import RowKind
-from intruder_tui.definition import Definition
+from intruder_tui.definition import Definition, Verdict
 from intruder_tui.engine.session import Session, State
 from intruder_tui.export.sources import definition_document, source_document, versions_document
 from intruder_tui.results import MatrixResult
@@ -32,6 +32,9 @@ CSV_COLUMNS = (
     "reason",
     "count",
     "intruders",
+    "undecided",
+    "borderline",
+    "clustered",
     "lowest_best_cosine",
     "relative_norm",
     "effective_rank",
@@ -69,7 +72,10 @@ def scan_csv(document: dict[str, Any]) -> str:
                     "state": matrix["state"],
                     "reason": printable(matrix["reason"] or ""),
                     "count": matrix["count"],
-                    "intruders": " ".join(str(j) for j in matrix["intruders"]),
+                    **{
+                        verdict: " ".join(str(j) for j in matrix[verdict])
+                        for verdict in ("intruders", "undecided", "borderline", "clustered")
+                    },
                     "lowest_best_cosine": min(cosines) if cosines else "",
                     "relative_norm": matrix["update"]["relative_norm"],
                     "effective_rank": matrix["update"]["effective_rank"],
@@ -89,6 +95,8 @@ def _tuned(session: Session, definition: Definition) -> dict[str, Any]:
         "intruders": totals.intruders,
         "matrices_with_intruders": totals.carriers,
         "undecided": totals.undecided,
+        "borderline": totals.borderline,
+        "clustered": totals.clustered,
         "remarks": list(session.pairing.notes),
         "matrices": matrices,
     }
@@ -116,6 +124,8 @@ def _no_numbers(adapter_rank: int | None, relative_norm: float | None) -> dict[s
     return {
         "intruders": [],
         "undecided": [],
+        "borderline": [],
+        "clustered": [],
         "sigma_tuned": [],
         "best_cosine": [],
         "best_cosine_bounds": [],
@@ -144,6 +154,8 @@ def _numbers(result: MatrixResult, definition: Definition, adapter_rank: int | N
     return {
         "intruders": summary.intruders(definition),
         "undecided": summary.undecided(definition),
+        "borderline": summary.ranked(definition, Verdict.BORDERLINE),
+        "clustered": summary.ranked(definition, Verdict.CLUSTERED),
         "sigma_tuned": [float(value) for value in result.sigma_tuned[: definition.k]],
         "best_cosine": [float(similarity.lower[j]) if similarity.exact(j) else None for j in examined],
         "best_cosine_bounds": [[float(similarity.lower[j]), float(similarity.upper[j])] for j in examined],

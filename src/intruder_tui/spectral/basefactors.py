@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from intruder_tui.spectral.certified import LARGE_SHARE, REACH, bounded, operators
+from intruder_tui.spectral.conditioning import angles
 from intruder_tui.spectral.exact import Stage, rank_note, silent
 from intruder_tui.spectral.factors import Factors, factorise
 from intruder_tui.spectral.lanczos import BACKWARD_ERROR
@@ -16,6 +17,7 @@ from intruder_tui.spectral.matrices import Stored, largest, unit_for
 from intruder_tui.spectral.operators import Operator, Square, full_precision
 from intruder_tui.spectral.pair import Pair, measure, survey, unchanged
 from intruder_tui.spectral.topk import TopVectors, top_vectors
+from intruder_tui.spectral.traits import clusters
 from intruder_tui.spectral.values import Comparison, LowRank, Matches, SpectralError
 
 FINE_SHARE = 0.25
@@ -35,7 +37,8 @@ class BaseFactors:
         vectors: [p, r], X by columns, p the shorter side and r the numerical rank, in a storage dtype.
         fine: [p, t], what the last t columns lack, over 2^-11, in the same dtype.
         sigma: [p] float64, all singular values, descending.
-        errors: [r] float32, norm of what is still missing of each column.
+        errors: [r] float32, norm of what is still missing of each column: storage, and the rounding of the
+            vectors themselves, of tied ones that of their span.
         spread: float, spectral norm of what is missing of all columns.
     """
 
@@ -49,6 +52,10 @@ class BaseFactors:
     def rank(self) -> int:
         """How many singular values are numerically above zero."""
         return self.vectors.shape[1]
+
+    def clusters(self) -> Tensor:
+        """The number of the cluster of tied singular values that each column belongs to: [r] int64."""
+        return clusters(self.sigma[: self.rank]).to(self.vectors.device)
 
     def columns(self, start: int, stop: int, dtype: torch.dtype) -> Tensor:
         """X[:, start:stop] with both parts: [p, stop - start]."""
@@ -98,7 +105,7 @@ def pack_base(found: Factors, unit: float, *, dtype: torch.dtype = torch.float16
         vectors=coarse,
         fine=fine,
         sigma=found.sigma / unit,
-        errors=(rest.norm(dim=0) * (1 + 1e-6)).float(),
+        errors=(rest.norm(dim=0) * (1 + 1e-6) + angles(found, spans=True).to(rest.device)).float(),
         spread=_norm(rest),
     )
 
@@ -132,10 +139,10 @@ def compare_with_factors(
     with full_precision():
         ours, theirs = operators(pair)
         on_stage("finding the top vectors")
-        top, rows, angles = _top(pair, theirs, k, seed)
+        top, rows, turns = _top(pair, theirs, k, seed)
         on_stage("comparing")
-        short = _short(factors, rows, angles)
-        long = _long(factors, ours, theirs, rows, angles, top.ceiling, pair.unit)
+        short = _short(factors, rows, turns)
+        long = _long(factors, ours, theirs, rows, turns, top.ceiling, pair.unit)
     missing = len(factors.sigma) - factors.rank
     return Comparison(
         sigma_base=factors.sigma.cpu(),
@@ -162,13 +169,13 @@ def _top(pair: Pair, operator: Operator, k: int, seed: int) -> tuple[TopVectors,
     nothing = torch.zeros_like(values)
     high = float(values[0]) if count else 0.0
     top = TopVectors(rows, values, nothing, torch.full_like(values, torch.inf), high, 0.0)
-    return top, rows, nothing + REACH
+    return top, rows, angles(found, spans=False)[:count] + REACH
 
 
-def _short(factors: BaseFactors, rows: Tensor, angles: Tensor) -> Matches:
+def _short(factors: BaseFactors, rows: Tensor, turns: Tensor) -> Matches:
     cosines = factors.transposed_product(rows).abs_()
     errors = factors.errors.to(cosines.device) + BACKWARD_ERROR[rows.dtype]
-    return intervals(cosines, errors.expand_as(cosines), angles)
+    return intervals(cosines, errors.expand_as(cosines), turns, factors.clusters())
 
 
 def _long(
@@ -176,7 +183,7 @@ def _long(
     base: Operator,
     tuned: Operator,
     rows: Tensor,
-    angles: Tensor,
+    turns: Tensor,
     ceiling: float,
     unit: float,
 ) -> Matches:
@@ -191,26 +198,38 @@ def _long(
     errors = factors.errors.to(seen.device) * size + BACKWARD_ERROR[rows.dtype] * (size + top)
     # W1^T stretches the error of x by at most sigma_1 / sigma_j.
     stretch = (ceiling**0.5 / length[:, 0].double().cpu()).clamp(min=1.0)
-    turned = (stretch * angles.tan()).atan()
-    return intervals(cosines, errors * inverse, turned)
+    turned = (stretch * turns.tan()).atan()
+    return intervals(cosines, errors * inverse, turned, factors.clusters())
 
 
-def intervals(cosines: Tensor, errors: Tensor, angles: Tensor) -> Matches:
-    """Matches from cosines ([k, r]), their errors ([k, r]) and angles of the tuned vectors ([k])."""
+def intervals(cosines: Tensor, errors: Tensor, turns: Tensor, number: Tensor) -> Matches:
+    """Matches from cosines ([k, r]), their errors ([k, r]) and angles of the tuned vectors ([k]).
+
+    `number` ([r]) says which cluster each base vector belongs to. Tied ones count by their span: one of n
+    holds at least the share 1 / sqrt(n) of it, whichever vectors are chosen.
+    """
     count = len(cosines)
     if cosines.shape[1] == 0:
         return bounded(torch.zeros(count, dtype=torch.float64), torch.zeros(count, dtype=torch.float64))
     exact = cosines.double()
-    low, index = (exact - errors).max(dim=1)
-    high = (exact + errors).amax(dim=1)
-    lower = low.clamp(0.0, 1.0).cpu()
-    lower = torch.where(lower > 0, (lower.acos() + angles).clamp(max=torch.pi / 2).cos(), 0.0)
-    upper = (high.clamp(0.0, 1.0).cpu().acos() - angles).clamp(min=0.0).cos()
+    low, high = exact - errors, exact + errors
+    sizes = torch.bincount(number)
+    tied = torch.nonzero(sizes[number] > 1)[:, 0]
+    if len(tied):
+        place = number[tied]
+        spans = exact.new_zeros(count, len(sizes)).index_add_(1, place, exact[:, tied].square())
+        misses = exact.new_zeros(count, len(sizes)).index_add_(1, place, (errors[:, tied]).double().square())
+        span, miss = spans.sqrt()[:, place], misses.sqrt()[:, place]
+        low[:, tied] = (span - miss) / sizes[place].sqrt()
+        high[:, tied] = span + miss
+    lower = low.amax(dim=1).clamp(0.0, 1.0).cpu()
+    lower = torch.where(lower > 0, (lower.acos() + turns).clamp(max=torch.pi / 2).cos(), 0.0)
+    upper = (high.amax(dim=1).clamp(0.0, 1.0).cpu().acos() - turns).clamp(min=0.0).cos()
     size = min(count, BLOCK)
     block = torch.zeros(size, size, dtype=torch.float64)
     part = exact[:size, :size].T.clamp(max=1.0).cpu()
     block[: part.shape[0]] = part
-    return Matches(lower, upper, index.cpu(), block)
+    return Matches(lower, upper, exact.argmax(dim=1).cpu(), block, lower, upper)
 
 
 def _norm(matrix: Tensor) -> float:

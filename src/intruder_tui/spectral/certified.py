@@ -99,7 +99,7 @@ def unknown(k: int) -> Matches:
 def bounded(lower: Tensor, upper: Tensor) -> Matches:
     """Matches of which only bounds are known."""
     index = torch.full((len(lower),), -1, dtype=torch.int64)
-    return Matches(lower, upper, index, torch.zeros(0, 0, dtype=torch.float64))
+    return Matches(lower, upper, index, torch.zeros(0, 0, dtype=torch.float64), lower, upper)
 
 
 def working_dtype(*tensors: Tensor) -> torch.dtype:

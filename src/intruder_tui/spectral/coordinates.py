@@ -64,6 +64,7 @@ class BaseCoordinates:
             seen = operator.push(a.float()).double()
         self._unit = unit
         self._factors = factors
+        self._number = factors.clusters().to(base.device)
         self._squares = (factors.sigma.to(base.device) * unit).square()
         self._b = factors.transposed_product(b.T.contiguous()).T.contiguous() * unit
         self._c = factors.transposed_product(seen).T.contiguous()
@@ -93,7 +94,9 @@ class BaseCoordinates:
         angles = sine.clamp(max=1.0).asin() + REACH
         cosines = top.rows.abs()
         errors = self._factors.errors.to(cosines.device, torch.float64).expand_as(cosines)
-        return Rescaled(top.values.clamp(min=0.0).sqrt() / self._unit, intervals(cosines, errors, angles))
+        return Rescaled(
+            top.values.clamp(min=0.0).sqrt() / self._unit, intervals(cosines, errors, angles, self._number)
+        )
 
     def apply(self, x: Tensor, scaling: float) -> Tensor:
         """The matrix above times each row of x: [b, p] -> [b, p]."""

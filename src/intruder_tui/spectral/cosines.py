@@ -7,6 +7,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from intruder_tui.spectral.conditioning import Ranges
 from intruder_tui.spectral.factors import Factors
 from intruder_tui.spectral.matrices import Matrix
 from intruder_tui.spectral.traits import TraitSums
@@ -22,6 +23,7 @@ class _Running:
     def __init__(self, base: Factors, tuned: Factors, count: int, block: int, window: int) -> None:
         size = min(block, count)
         self._sums = TraitSums(base.sigma[: base.rank], tuned.sigma[:count], window)
+        self._ranges = Ranges(base, tuned, count)
         self.best = torch.zeros(count, dtype=torch.float64)
         self.index = torch.full((count,), -1, dtype=torch.int64)
         self.block = torch.zeros(size, size, dtype=torch.float64)
@@ -29,6 +31,7 @@ class _Running:
     def add(self, panel: Tensor, row: int, column: int) -> None:
         """Take in a panel of |cos|: base rows from `row`, tuned columns from `column`."""
         self._sums.add(panel, row, column)
+        self._ranges.add(panel, row, column)
         best, index = (t.cpu() for t in panel.max(dim=0))
         where = slice(column, column + panel.shape[1])
         better = best > self.best[where]
@@ -41,13 +44,16 @@ class _Running:
 
     def matches(self, update_share: Tensor) -> Matches:
         traits = replace(self._sums.traits(self.best), update_share=update_share)
-        return Matches(self.best, self.best, self.index, self.block, traits)
+        least = torch.minimum(self._ranges.least(self._sums.least_shares()), self.best)
+        most = torch.maximum(self._ranges.most(traits.cluster_overlap), self.best)
+        return Matches(self.best, self.best, self.index, self.block, least, most, traits)
 
 
 def empty_matches() -> Matches:
     """No vectors."""
     none = torch.zeros(0, dtype=torch.float64)
-    return Matches(none, none, torch.zeros(0, dtype=torch.int64), torch.zeros(0, 0, dtype=torch.float64))
+    square = torch.zeros(0, 0, dtype=torch.float64)
+    return Matches(none, none, torch.zeros(0, dtype=torch.int64), square, none, none)
 
 
 def compare_short(

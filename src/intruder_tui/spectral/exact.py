@@ -9,8 +9,9 @@ from torch import Tensor
 from intruder_tui.spectral.cosines import compare_long, compare_short
 from intruder_tui.spectral.factors import Factors, factorise
 from intruder_tui.spectral.pair import measure, survey, unchanged
+from intruder_tui.spectral.refine import refined, unsettled
 from intruder_tui.spectral.traits import update_bases
-from intruder_tui.spectral.values import Comparison, LowRank
+from intruder_tui.spectral.values import Comparison, LowRank, Matches
 
 Stage = Callable[[str], None]
 
@@ -30,6 +31,9 @@ def compare_exact(
     on_stage: Stage = silent,
 ) -> Comparison:
     """Compare the singular vectors of a base weight with those of its tuned version, value for value.
+
+    A weight whose leading vectors are so nearly tied that squaring its singular values costs them digits
+    that show is factorised again without squaring: the tier is then "float64".
 
     Args:
         base: [m, n], any float dtype, any device; everything large is computed there.
@@ -52,16 +56,28 @@ def compare_exact(
     on_stage("factorising base")
     base_matrix, tuned_matrix = pair.matrices()
     base_factors = factorise(base_matrix)
-    if on_base is not None:
-        on_base(base_factors, pair.unit)
     on_stage("factorising tuned")
     tuned_factors = factorise(tuned_matrix)
     on_stage("comparing")
     spans = update_bases(base_matrix, tuned_matrix, pair.wide_tuned, update) or (None, None)
-    short = compare_short(base_factors, tuned_factors, limit, block, window, spans[0])
-    long = compare_long(
-        base_factors, base_matrix, tuned_factors, tuned_matrix, limit, block, window, spans[1]
-    )
+
+    def compare(base: Factors, tuned: Factors) -> tuple[Matches, Matches]:
+        return (
+            compare_short(base, tuned, limit, block, window, spans[0]),
+            compare_long(base, base_matrix, tuned, tuned_matrix, limit, block, window, spans[1]),
+        )
+
+    short, long = compare(base_factors, tuned_factors)
+    doubtful = unsettled(base_factors, tuned_factors, short, long)
+    if doubtful.base or doubtful.tuned:
+        on_stage("refining near ties")
+        if doubtful.base:
+            base_factors = refined(base_matrix, base_factors)
+        if doubtful.tuned:
+            tuned_factors = refined(tuned_matrix, tuned_factors)
+        short, long = compare(base_factors, tuned_factors)
+    if on_base is not None:
+        on_base(base_factors, pair.unit)
     notes: tuple[str, ...] = ()
     for name, found in (("base", base_factors), ("tuned", tuned_factors)):
         total = len(found.sigma)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from intruder_tui.spectral.matrices import Matrix, Projected
+from intruder_tui.spectral.matrices import GRAM_ROWS, Matrix, Projected
 
 EPS = torch.finfo(torch.float64).eps
 ZERO_MARGIN = 10.0
-TAIL = 1e-10
+TAIL = 1e-8
 """Eigenvalues of a Gram matrix below this share of the largest have lost too many digits to the squaring."""
 LOST = 1e-14
 """Eigenvalues of a Gram matrix below this share of the largest have lost all of them."""
@@ -27,7 +27,9 @@ class Factors:
         vectors: [rows, rows] float64, X by columns, in the order of sigma.
         sigma: [rows] float64, descending, on the matrix's device.
         rank: how many sigma are numerically above zero.
-        tier: "exact" or "float64".
+        tier: "exact" (eigenvectors of Gram matrices) or "float64" (a singular value decomposition).
+        stages: where the Gram matrices began that answered: the whole matrix's at 0, of its tail alone from
+            there on.
         notes: sentences about how the answer was reached.
     """
 
@@ -35,6 +37,7 @@ class Factors:
     sigma: Tensor
     rank: int
     tier: str
+    stages: tuple[int, ...]
     notes: tuple[str, ...]
 
 
@@ -48,27 +51,38 @@ def numerical_rank(sigma: Tensor, columns: int) -> int:
 def factorise(matrix: Matrix) -> Factors:
     """Short-side singular vectors and singular values, accurate to about 2^-52 * sigma_1.
 
-    The float64 Gram matrix and its eigendecomposition answer ("exact"). An answer that fails its check is
-    replaced by a float64 SVD of the triangle that a QR of the matrix leaves ("float64").
+    The float64 Gram matrix and its eigendecomposition answer ("exact"), on the matrix's device or, where its
+    solver fails, on the CPU. Where both fail their check `factorise_directly` answers, and a note says so.
     """
-    gram = matrix.gram()
     notes: list[str] = []
-    for device in dict.fromkeys((matrix.device, torch.device("cpu"))):
-        found = _eigen(gram, device)
-        if found is None:
-            notes.append(f"The eigenvalue solver failed on {device}.")
-        elif _checks(matrix, *found):
-            squares, vectors = found
-            del gram, found
-            sigma, order = _sharpen(matrix, squares, vectors).sort(descending=True, stable=True)
-            if not torch.equal(order, torch.arange(len(order), device=order.device)):
-                vectors = vectors[:, order]
-            return Factors(vectors, sigma, numerical_rank(sigma, matrix.columns), "exact", tuple(notes))
-        else:
-            notes.append(f"The eigenvectors found on {device} failed their check.")
-    del gram
-    vectors, sigma, _ = torch.linalg.svd(matrix.triangle().T)
-    return Factors(vectors, sigma, numerical_rank(sigma, matrix.columns), "float64", tuple(notes))
+    found = _solve(matrix, notes)
+    if found is None:
+        return replace(factorise_directly(matrix), notes=tuple(notes))
+    squares, vectors = found
+    del found
+    sigma, stages = _sharpen(matrix, squares, vectors, notes)
+    sigma, order = sigma.sort(descending=True, stable=True)
+    if not torch.equal(order, torch.arange(len(order), device=order.device)):
+        vectors = vectors[:, order]
+    return Factors(vectors, sigma, numerical_rank(sigma, matrix.columns), "exact", stages, tuple(notes))
+
+
+def factorise_directly(matrix: Matrix) -> Factors:
+    """As `factorise`, by a float64 SVD of the triangle that a QR of the matrix leaves ("float64").
+
+    Nothing is squared: vectors of small singular values keep the digits that a Gram matrix loses.
+
+    Raises:
+        RuntimeError: the decomposition does not converge on the CPU either.
+    """
+    triangle = matrix.triangle().T
+    try:
+        vectors, sigma, _ = torch.linalg.svd(triangle)
+    except RuntimeError:
+        if triangle.device.type == "cpu":
+            raise
+        vectors, sigma, _ = (t.to(triangle.device) for t in torch.linalg.svd(triangle.cpu()))
+    return Factors(vectors, sigma, numerical_rank(sigma, matrix.columns), "float64", (0,), ())
 
 
 def singular_values(matrix: Matrix) -> Tensor:
@@ -76,24 +90,61 @@ def singular_values(matrix: Matrix) -> Tensor:
 
     Values below 1e-7 * sigma_1 are lost in the rounding of the squares and are returned as zero.
     """
-    try:
-        squares = torch.linalg.eigvalsh(matrix.gram(), UPLO="L").flip(0)
-    except RuntimeError:  # no convergence, cuSOLVER's own failures and lack of memory are all of this kind
-        return factorise(matrix).sigma
-    if not bool(torch.isfinite(squares).all()):
-        return factorise(matrix).sigma
-    squares[squares < LOST * squares[0]] = 0.0
-    sigma: Tensor = squares.sqrt()
-    return sigma
+    gram = matrix.gram()
+    for device in _devices(matrix):
+        squares = _eigenvalues(gram, device)
+        if squares is not None:
+            squares[squares < LOST * squares[0]] = 0.0
+            sigma: Tensor = squares.sqrt()
+            return sigma
+    del gram
+    return factorise(matrix).sigma
+
+
+def _devices(matrix: Matrix) -> tuple[torch.device, ...]:
+    return tuple(dict.fromkeys((matrix.device, torch.device("cpu"))))
+
+
+def _solve(matrix: Matrix, notes: list[str]) -> tuple[Tensor, Tensor] | None:
+    """Eigenvalues (descending) and eigenvectors of W W^T that pass their check; None where none do."""
+    gram = matrix.gram()
+    for device in _devices(matrix):
+        found = _eigen(gram, device)
+        if found is None:
+            notes.append(f"The eigenvalue solver failed on {device}.")
+        elif _checks(matrix, *found):
+            return found
+        else:
+            notes.append(f"The eigenvectors found on {device} failed their check.")
+    return None
 
 
 def _eigen(gram: Tensor, device: torch.device) -> tuple[Tensor, Tensor] | None:
     """Eigenvalues (descending) and eigenvectors of a symmetric matrix; None when the solver gives up."""
     try:
         squares, vectors = torch.linalg.eigh(gram.to(device), UPLO="L")
+        return squares.flip(0).to(gram.device), vectors.flip(1).to(gram.device)
     except RuntimeError:  # no convergence, cuSOLVER's own failures and lack of memory are all of this kind
         return None
-    return squares.flip(0).to(gram.device), vectors.flip(1).to(gram.device)
+
+
+def _eigenvalues(gram: Tensor, device: torch.device) -> Tensor | None:
+    """Eigenvalues, descending, whose sum and sum of squares are those of the matrix; else None."""
+    try:
+        found = torch.linalg.eigvalsh(gram.to(device), UPLO="L").flip(0).to(gram.device)
+    except RuntimeError:
+        return None
+    squares = gram.new_zeros(())
+    for top in range(
+        0, len(gram), GRAM_ROWS
+    ):  # the upper triangle holds nothing beyond the blocks on the diagonal
+        low = min(top + GRAM_ROWS, len(gram))
+        squares += 2 * gram[top:low, :top].square().sum() + gram[top:low, top:low].square().sum()
+    size, slack = found.norm(), len(gram) * TOLERANCE
+    same = (found.sum() - gram.trace()).abs() <= slack * size and (
+        size - squares.sqrt()
+    ).abs() <= slack * size
+    return found if bool(same) else None
 
 
 def _checks(matrix: Matrix, squares: Tensor, vectors: Tensor) -> bool:
@@ -111,25 +162,27 @@ def _checks(matrix: Matrix, squares: Tensor, vectors: Tensor) -> bool:
     )
 
 
-def _sharpen(matrix: Matrix, squares: Tensor, vectors: Tensor) -> Tensor:
-    """Singular values from the Gram matrix's eigenvalues; `vectors` is improved in place.
+def _sharpen(
+    matrix: Matrix, squares: Tensor, vectors: Tensor, notes: list[str]
+) -> tuple[Tensor, tuple[int, ...]]:
+    """Singular values from the Gram matrix's eigenvalues, and the stages; `vectors` is improved in place.
 
     Eigenvalues far below the largest drown in the rounding of the squares. Their eigenvectors still span the
     right space, and the matrix restricted to it has a Gram matrix with digits down to its own scale.
     """
     sigma = squares.clamp(min=0.0).sqrt()
-    start, size = 0, len(sigma)
+    stages: tuple[int, ...] = (0,)
+    size = len(sigma)
     while True:
-        head = start + int((squares >= TAIL * squares[0]).sum())
-        if head in (start, size):
-            return sigma
-        start = head
-        tail = Projected(matrix, vectors[:, start:])
-        found = _eigen(tail.gram(), matrix.device)
+        start = stages[-1] + int((squares >= TAIL * squares[0]).sum())
+        if start in (stages[-1], size):
+            return sigma, stages
+        found = _solve(Projected(matrix, vectors[:, start:]), notes)
         if found is None:
-            return sigma
+            return sigma, stages
         squares, rotation = found
+        stages = (*stages, start)
         sigma[start:] = squares.clamp(min=0.0).sqrt()
         vectors[:, start:] = vectors[:, start:] @ rotation
         if float(sigma[start]) <= ZERO_MARGIN * matrix.columns * EPS * float(sigma[0]):
-            return sigma
+            return sigma, stages

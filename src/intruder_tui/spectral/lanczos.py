@@ -11,9 +11,12 @@ import torch
 from torch import Tensor
 
 from intruder_tui.spectral.operators import Symmetric
+from intruder_tui.spectral.values import SpectralError
 
 BACKWARD_ERROR = {torch.float32: 2e-6, torch.float64: 1e-13}
 """Error of the relation above over norm(A): four times what float32 shows, and more for float64."""
+CHECKED_COLUMNS = 8
+CHECK_TOLERANCE = 1e-11
 
 
 def private_generator(device: torch.device, seed: int) -> torch.Generator:
@@ -21,6 +24,40 @@ def private_generator(device: torch.device, seed: int) -> torch.Generator:
     return torch.Generator(device=device).manual_seed(
         (seed * 0x9E3779B97F4A7C15 + 0x51A7E5C0FFEE17) % (1 << 63)
     )
+
+
+def small_eigen(t: Tensor) -> tuple[Tensor, Tensor]:
+    """Eigenvalues (descending) and eigenvectors of a symmetric matrix: [s, s] float64 on the CPU.
+
+    Raises:
+        SpectralError: neither the eigenvalue solver nor an SVD gives eigenvectors that pass their check.
+    """
+    step = max(1, len(t) // CHECKED_COLUMNS)
+    for solver in (_by_eigh, _by_svd):
+        try:
+            values, vectors = solver(t)
+        except RuntimeError:  # no convergence
+            continue
+        sample = vectors[:, ::step]
+        overlap = vectors.T @ sample
+        overlap[::step].diagonal().sub_(1.0)
+        residual = (t @ sample - sample * values[::step]).norm(dim=0).amax()
+        good = (residual <= CHECK_TOLERANCE * values.abs().amax()) & (overlap.abs().amax() <= CHECK_TOLERANCE)
+        if bool(good):
+            return values, vectors
+    raise SpectralError(f"the eigenvectors of a {len(t)} x {len(t)} Lanczos matrix failed their check")
+
+
+def _by_eigh(t: Tensor) -> tuple[Tensor, Tensor]:
+    values, vectors = torch.linalg.eigh(t)
+    return values.flip(0), vectors.flip(1)
+
+
+def _by_svd(t: Tensor) -> tuple[Tensor, Tensor]:
+    """The same where the eigenvalue solver fails, for the positive semidefinite matrices that occur here."""
+    vectors = torch.linalg.svd(t)[0]
+    values, order = (vectors * (t @ vectors)).sum(0).sort(descending=True)
+    return values, vectors[:, order]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -108,9 +145,10 @@ class BlockLanczos:
         for j, diagonal in enumerate(self._diagonal):
             t[edges[j] : edges[j + 1], edges[j] : edges[j + 1]] = diagonal.cpu()
         for j in range(self.steps - 1):
-            t[edges[j + 1] : edges[j + 2], edges[j] : edges[j + 1]] = self._coupling[j].T.cpu()
-        values, vectors = torch.linalg.eigh(t, UPLO="L")
-        values, vectors = values.flip(0), vectors.flip(1)
+            across = self._coupling[j].cpu()
+            t[edges[j] : edges[j + 1], edges[j + 1] : edges[j + 2]] = across
+            t[edges[j + 1] : edges[j + 2], edges[j] : edges[j + 1]] = across.T
+        values, vectors = small_eigen(t)
         rounding = BACKWARD_ERROR[self._a.dtype] * float(values[0].clamp(min=0.0))
         if self.exhausted:
             last, coupling = vectors[:0], torch.zeros(0, 0, dtype=torch.float64)

@@ -68,6 +68,15 @@ class TraitSums:
                 0, place[tied], squares[tied.to(panel.device)].cpu()
             )
 
+    def least_shares(self) -> Tensor:
+        """What one vector of some cluster holds of each tuned vector at least, however it is chosen: [l].
+
+        One of n vectors holds 1 / sqrt(n) of the overlap with their span.
+        """
+        if not len(self._sizes):
+            return torch.zeros_like(self._near)
+        return (self._shares / self._sizes[:, None]).amax(0).sqrt()
+
     def traits(self, best: Tensor) -> Traits:
         """The traits, given the best single match of each tuned vector ([l])."""
         overlap, size = best.clone(), torch.ones_like(self._own)

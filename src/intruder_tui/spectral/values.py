@@ -74,6 +74,9 @@ class Matches:
         upper: [l] float64, an upper bound of best(j); equal to `lower` where best(j) is known.
         index: [l] int64, the i that attains best(j); -1 where unknown.
         block: [b, b] float64, |cos|, rows base i, columns tuned j, b <= l; [0, 0] where unknown.
+        least, most: [l] float64, what best(j) may be within its own rounding, for any choice among tied
+            vectors; `most` holds the overlap with the span of tied base vectors too. `lower` and `upper`
+            themselves where those are bounds.
         traits: what lies behind each match; None where only bounds are known.
     """
 
@@ -81,6 +84,8 @@ class Matches:
     upper: Tensor
     index: Tensor
     block: Tensor
+    least: Tensor
+    most: Tensor
     traits: Traits | None = None
 
 

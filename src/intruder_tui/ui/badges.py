@@ -125,4 +125,4 @@ class Badges:
         if count is None:
             return _Sum(matrices, open=matrices)
         summary = session.summary(name)
-        return _Sum(matrices, count, undecided=len(summary.undecided(self.definition)) if summary else 0)
+        return _Sum(matrices, count, undecided=len(summary.open(self.definition)) if summary else 0)

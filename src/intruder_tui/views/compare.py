@@ -27,7 +27,7 @@ class Count:
 
     Attributes:
         certain: None while there is no answer, or where there can't be one.
-        undecided: vectors whose bounds straddle eps.
+        undecided: vectors that may be intruders, for want of a value or of a meaning (`Verdict.open`).
         lowest: (lower, upper) bound of the lowest best(j), j < k; None where nothing is compared.
         unchanged, failed: why there may be nothing to count.
     """
@@ -99,7 +99,7 @@ def comparison(sessions: Sequence[Session], definition: Definition) -> Compariso
         labels(sessions),
         tuple(rows),
         tuple(
-            Count(total.intruders if total.answered else None, total.undecided, _least(rows, number))
+            Count(total.intruders if total.answered else None, total.open, _least(rows, number))
             for number, total in enumerate(totals)
         ),
         tuple(total.answered for total in totals),
@@ -201,7 +201,7 @@ def _count(session: Session, name: str, definition: Definition) -> Count:
     side = summary.side(definition.side)
     k = min(definition.k, len(side.lower))
     lowest = (float(side.lower[:k].min()), float(side.upper[:k].min())) if k else None
-    return Count(len(summary.intruders(definition)), len(summary.undecided(definition)), lowest)
+    return Count(len(summary.intruders(definition)), len(summary.open(definition)), lowest)
 
 
 def _least(rows: Sequence[ComparedRow], number: int) -> tuple[float, float] | None:

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from intruder_tui.definition import Definition, Verdict
-from intruder_tui.results import MatrixResult, Traits
+from intruder_tui.results import MatrixResult, Similarity
 from intruder_tui.views import numbers
 from intruder_tui.views.floors import floor_of
 from intruder_tui.views.glyphs import UNICODE, Glyphs
@@ -94,7 +94,7 @@ def intruder_rows(result: MatrixResult, definition: Definition, most: int = MOST
                 shift=None if match is None else match - j,
                 verdict=verdict,
                 floor=floor,
-                **_made_of(similarity.traits, j),
+                **_made_of(similarity, j),
             )
         )
     return rows
@@ -107,8 +107,9 @@ class _MadeOf(TypedDict, total=False):
     cluster: tuple[int, float] | None
 
 
-def _made_of(traits: Traits | None, j: int) -> _MadeOf:
+def _made_of(similarity: Similarity, j: int) -> _MadeOf:
     """What lies behind vector j's match; nothing where only bounds are known."""
+    traits = similarity.traits
     if traits is None:
         return {}
     share, size = float(traits.update_share[j]), int(traits.cluster_size[j])
@@ -116,7 +117,7 @@ def _made_of(traits: Traits | None, j: int) -> _MadeOf:
         "update_share": None if math.isnan(share) else share,
         "window_share": float(traits.window_share[j]),
         "participation": float(traits.participation[j]),
-        "cluster": (size, float(traits.cluster_overlap[j])) if size > 1 else None,
+        "cluster": (size, float(similarity.overlap[j])) if size > 1 else None,
     }
 
 
@@ -200,8 +201,7 @@ def mark(verdict: Verdict, glyphs: Glyphs) -> str:
     return {
         Verdict.INTRUDER: glyphs.intruder,
         Verdict.MATCHED: glyphs.none,
-        Verdict.UNDECIDED: glyphs.undecided,
-    }[verdict]
+    }.get(verdict, glyphs.undecided)
 
 
 def intruder_table(

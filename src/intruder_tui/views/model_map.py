@@ -233,8 +233,8 @@ def _light(
     side = summary.side(definition.side)
     lower, upper = side.lower[: definition.k], side.upper[: definition.k]
     if measure is Measure.COUNT:
-        eps = np.float32(definition.eps)  # as `Similarity.verdict` compares
-        return float(np.count_nonzero(upper < eps)), float(np.count_nonzero(lower < eps))
+        found = len(summary.intruders(definition))
+        return float(found), float(found + len(summary.open(definition)))
     return (float(lower.min()), float(upper.min())) if len(lower) else None
 
 

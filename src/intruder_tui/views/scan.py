@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from intruder_tui.checkpoint.names import printable
 from intruder_tui.checkpoint.pairs import RowKind
-from intruder_tui.definition import Definition
+from intruder_tui.definition import Definition, Verdict
 from intruder_tui.engine.session import Session
 from intruder_tui.views.numbers import cosine, percent
 from intruder_tui.views.sentence import Strongest, session_sentence
 
+OPEN = (Verdict.UNDECIDED, Verdict.BORDERLINE, Verdict.CLUSTERED)
+
 
 def scan_report(session: Session, definition: Definition) -> RenderableType:
-    """One tuned checkpoint's scan; matrices without intruder, undecided vector or failure have no row."""
+    """One tuned checkpoint's scan; matrices whose vectors are all matched have no row."""
     totals = session.totals(definition)
     title = f"{printable(session.pairing.base.label)} → {printable(session.pairing.tuned.label)}"
     setting = f"side {definition.side}, k {definition.k}, ε {definition.eps:.2f}"
@@ -52,15 +56,17 @@ def _table(session: Session, definition: Definition) -> Table:
         summary = session.summary(row.name)
         if summary is None:
             continue
-        intruders, undecided = summary.intruders(definition), summary.undecided(definition)
-        if not intruders and not undecided:
+        intruders = summary.intruders(definition)
+        others = {verdict: found for verdict in OPEN if (found := summary.ranked(definition, verdict))}
+        if not intruders and not others:
             continue
         similarity = summary.side(definition.side)
-        lowest = min(intruders or undecided, key=lambda j: similarity.upper[j])
+        lowest = min(intruders or chain(*others.values()), key=lambda j: similarity.upper[j])
         result = session.result(row.name)
+        named = ", ".join(f"{len(found)} {verdict.value}" for verdict, found in others.items())
         table.add_row(
             Text(printable(row.name)),
-            Text(f"{len(intruders)}" + (f" (+{len(undecided)} undecided)" if undecided else "")),
+            Text(f"{len(intruders)}" + (f" (+{named})" if named else "")),
             Text(" ".join(str(j) for j in intruders)),
             Text(
                 cosine(float(similarity.lower[lowest]), float(similarity.upper[lowest]), eps=definition.eps)

@@ -42,6 +42,10 @@ class Totals(Protocol):
     @property
     def undecided(self) -> int: ...
     @property
+    def borderline(self) -> int: ...
+    @property
+    def clustered(self) -> int: ...
+    @property
     def answered(self) -> int: ...
     @property
     def failed(self) -> int: ...
@@ -79,8 +83,13 @@ def session_sentence(
     if strongest is not None:
         best = numbers.cosine(strongest.lower, strongest.upper, eps=definition.eps, glyphs=glyphs)
         parts.append(f"strongest: {strongest.matrix}, {glyphs.sigma} rank {strongest.j}, best match {best}")
-    if totals.undecided:
-        parts.append(f"{totals.undecided} undecided")
+    for number, verdict in (
+        (totals.undecided, Verdict.UNDECIDED),
+        (totals.borderline, Verdict.BORDERLINE),
+        (totals.clustered, Verdict.CLUSTERED),
+    ):
+        if number:
+            parts.append(f"{number} {verdict.value}")
     if totals.failed:
         parts.append(f"{totals.failed} failed")
     return "; ".join(parts)
@@ -93,7 +102,7 @@ def matrix_sentence(result: MatrixResult, definition: Definition, glyphs: Glyphs
     similarity = result.side(definition.side)
     verdicts = similarity.verdicts(definition)
     found = [j for j, v in enumerate(verdicts) if v is Verdict.INTRUDER]
-    open_ones = [j for j, v in enumerate(verdicts) if v is Verdict.UNDECIDED]
+    open_ones = any(v.open for v in verdicts)
     setting = f"{definition.side.value} side, {glyphs.eps} {definition.eps:.2f}"
 
     def best(j: int) -> str:
@@ -112,8 +121,13 @@ def matrix_sentence(result: MatrixResult, definition: Definition, glyphs: Glyphs
         weakest = min(range(len(verdicts)), key=lambda j: float(similarity.lower[j]))
         sentence = f"All top {len(verdicts)} match a base vector; weakest {weakest}"
         sentence += f" at {best(weakest)} ({setting})"
-    if open_ones:
-        sentence += f"; {len(open_ones)} undecided: {glyphs.eps} lies within the bounds"
+    for verdict, why in (
+        (Verdict.UNDECIDED, f"{glyphs.eps} lies within the bounds"),
+        (Verdict.BORDERLINE, f"{glyphs.eps} lies within the numerical error"),
+        (Verdict.CLUSTERED, "the span of tied base vectors matches, no single one does"),
+    ):
+        if count := verdicts.count(verdict):
+            sentence += f"; {count} {verdict.value}: {why}"
     if len(verdicts) < definition.k:
         sentence += f"; {len(verdicts)} of k = {definition.k} are known"
     return sentence + "."

@@ -55,7 +55,7 @@ class Step:
     Attributes:
         label: its name.
         step: the training step; None where nothing says it.
-        certain, possible: intruders, without and with the undecided ones; None while not analysed.
+        certain, possible: intruders, without and with those that may be (`Verdict.open`); None while not analysed.
         lowest: the vector j < k with the lowest bound of best(j); None where nothing is compared.
         foremost: the intruder with the smallest rank j; None where there is none.
         relative_norm: norm_F(dW) / norm_F(W0); None while not analysed.
@@ -76,7 +76,7 @@ def step_of(label: str, step: int | None, result: MatrixResult | None, definitio
         return Step(label, step, None, None, None, None, None)
     verdicts = result.side(definition.side).verdicts(definition)
     certain = [j for j, verdict in enumerate(verdicts) if verdict is Verdict.INTRUDER]
-    undecided = verdicts.count(Verdict.UNDECIDED)
+    undecided = sum(verdict.open for verdict in verdicts)
     upper = result.side(definition.side).upper
     lowest = _spot(result, int(upper[: len(verdicts)].argmin()), definition) if verdicts else None
     foremost = _spot(result, certain[0], definition) if certain else None
@@ -125,7 +125,7 @@ def model_series(
         if not totals.answered:
             found.append(Step(label, step, None, None, None, None, None))
             continue
-        possible = totals.intruders + totals.undecided
+        possible = totals.intruders + totals.open
         found.append(Step(label, step, totals.intruders, possible, _lowest(session, definition), None, None))
     return ordered(found)
 

@@ -1,7 +1,8 @@
 """How the count depends on the definition: against eps at this k (Fig. 5), against k at this eps (Fig. 11).
 
 Nothing is recomputed: both come from the bounds of best(j) that results hold. A curve has two edges, since a
-bound may leave a vector undecided: certain intruders below, certain and undecided ones together above.
+bound, the rounding of a value near eps, or a cluster of tied base vectors may leave a vector open: certain
+intruders below, certain and open ones together above.
 """
 
 from __future__ import annotations
@@ -59,8 +60,8 @@ class Sweep:
         label: whose count it is.
         axis: what varies.
         at: [n] float64, ascending.
-        certain: [n] int64, vectors whose upper bound lies below eps.
-        possible: [n] int64, those and the ones that bounds leave open; never below `certain`.
+        certain: [n] int64, vectors that are certainly intruders.
+        possible: [n] int64, those and the open ones (`Verdict.open`); never below `certain`.
         matrices: how many matrices it sums over.
     """
 
@@ -98,16 +99,16 @@ def by_eps(label: str, members: Sequence[Examined], definition: Definition) -> S
     Vectors j < k beyond what a result holds are undecided at every eps above 0.
     """
     at = np.unique(np.append(np.linspace(0, 1, STEPS + 1), definition.eps))
-    thresholds = at.astype(np.float32)  # as `Similarity.verdict` compares
     certain = np.zeros(len(at), np.int64)
     possible = np.zeros(len(at), np.int64)
     for member in members:
         k = min(definition.k, member.q)
         side = member.summary.side(definition.side)
-        lower, upper = np.sort(side.lower[:k]), np.sort(side.upper[:k])
-        certain += np.searchsorted(upper, thresholds, side="left")
-        possible += np.searchsorted(lower, thresholds, side="left")
-        possible += (k - len(lower)) * (at > 0)
+        # In float64, as `Similarity.verdict` compares.
+        least, most = (np.sort(ends[:k].astype(np.float64)) for ends in (side.possibly, side.surely))
+        certain += np.searchsorted(most, at, side="left")
+        possible += np.searchsorted(least, at, side="left")
+        possible += (k - len(least)) * (at > 0)
     return Sweep(label, Axis.EPS, at, certain, possible, len(members))
 
 
@@ -139,13 +140,13 @@ def _sums(
     members: Sequence[Examined], definition: Definition, points: int, ks_of: Callable[[Examined], Counts]
 ) -> tuple[Counts, Counts]:
     certain, possible = np.zeros(points, np.int64), np.zeros(points, np.int64)
-    eps = np.float32(definition.eps)
+    eps = definition.eps
     for member in members:
         ks = np.minimum(ks_of(member), member.q)
         side = member.summary.side(definition.side)
         held = np.minimum(ks, len(side.lower))
-        certain += np.append(0, np.cumsum(side.upper < eps, dtype=np.int64))[held]
-        possible += np.append(0, np.cumsum(side.lower < eps, dtype=np.int64))[held]
+        certain += np.append(0, np.cumsum(side.surely.astype(np.float64) < eps, dtype=np.int64))[held]
+        possible += np.append(0, np.cumsum(side.possibly.astype(np.float64) < eps, dtype=np.int64))[held]
         if eps > 0:
             possible += ks - held
     return certain, possible

@@ -91,12 +91,11 @@ def traced(strengths: tuple[float, ...], *, window: int = 5) -> MatrixResult:
         participation=(1 / (cosines**2).sum(0)).astype(np.float32),
         window_share=(cosines * near).sum(0).astype(np.float32),
         update_share=((change.T @ u1[:, :20]) ** 2).sum(0).astype(np.float32),
-        cluster_overlap=result.left.lower,
         cluster_size=np.ones(20, np.int32),
         tied=np.ones(20, np.int32),
         window=window,
     )
-    return replace(result, left=replace(result.left, traits=traits))
+    return replace(result, left=replace(result.left, traits=traits, overlap=result.left.lower))
 
 
 def test_what_a_vector_is_made_of_stands_in_its_row() -> None:
@@ -130,9 +129,10 @@ def test_a_share_without_meaning_is_a_dash_and_a_cluster_shows_its_overlap() -> 
         traits,
         update_share=np.full(20, np.nan, np.float32),
         cluster_size=np.array([1, 3, *[1] * 18], np.int32),
-        cluster_overlap=np.array([0.2, 0.98, *[1.0] * 18], np.float32),
     )
-    text = cells(intruder_rows(replace(result, left=replace(result.left, traits=odd)), Definition(k=3)), 0.5)
+    overlap = np.array([0.2, 0.98, *[1.0] * 18], np.float32)
+    left = replace(result.left, traits=odd, overlap=overlap)
+    text = cells(intruder_rows(replace(result, left=left), Definition(k=3)), 0.5)
     by_head = dict(zip(text.heads, zip(*text.rows, strict=True), strict=True))
     assert set(by_head["in dW"]) == {UNICODE.dash}
     assert by_head["cluster"] == (UNICODE.dash, "3: 0.98", UNICODE.dash)

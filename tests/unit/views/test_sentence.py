@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from tests.support.results import bounded, clean, planted, unchanged
 
@@ -107,3 +108,29 @@ def test_inferences_are_marked_and_sourced() -> None:
     (one,) = inferences(2)
     assert str(one).startswith("Inference: ")
     assert "arXiv 2410.21228" in str(one)
+
+
+def test_what_is_near_the_threshold_or_among_ties_is_named_and_not_counted() -> None:
+    result = planted()
+    side = result.left
+    low = np.array([0.2, 0.499, 0.3, *side.lower[3:]], np.float32)
+    doubtful = replace(
+        side,
+        lower=low,
+        upper=low,
+        least=low - np.float32(0.01),
+        most=np.array([0.21, 0.509, 0.95, *(low[3:] + np.float32(0.01))], np.float32),
+        overlap=np.array([0.2, 0.499, 0.94, *low[3:]], np.float32),
+    )
+    text = matrix_sentence(replace(result, left=doubtful), Definition(k=3))
+    assert text == (
+        "0 matches no base vector (best 0.20; U side, ε 0.50)"
+        "; 1 borderline: ε lies within the numerical error"
+        "; 1 clustered: the span of tied base vectors matches, no single one does."
+    )
+
+
+def test_totals_name_what_they_do_not_count() -> None:
+    both = totals(answered=224, borderline=1, clustered=2)
+    text = session_sentence(both, None, Definition())
+    assert text == "No intruder dimension in the top 10 of 224 matrices; 1 borderline; 2 clustered"

@@ -165,10 +165,10 @@ def test_it_fits(width: int, glyphs: Glyphs) -> None:
 def test_golden_text() -> None:
     assert [line.rstrip() for line in shown(60, lines=22)] == [
         "count over eps at k 10, cut above 6",
-        "     6 |                          !                    :::::",
-        "       |                          !                    :::::",
-        "     4 |                          !                    :::::",
-        "       |                          !                    :::::",
+        "     6 |                          !                   ::::::",
+        "       |                          !                   ::::::",
+        "     4 |                          !                   ::::::",
+        "       |                          !                   ::::::",
         "       | :::::::::::::::::::.--o-.+---------+---------+-----",
         "     2 | ::::::::::::::::::.':::.'!",
         "       | ::::::::::::::::.-'::.-' !",
