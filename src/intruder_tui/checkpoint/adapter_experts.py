@@ -56,8 +56,20 @@ class _Stack:
 
 
 def is_stacked(change: Change, config: AdapterConfig) -> bool:
-    """Whether a change is of a bare parameter other than a layer's `weight`."""
-    return bool(change.wrapped) or any(leaf != "weight" for leaf in _leaves(change.module, config))
+    """Whether a change is of a bare parameter that is no layer's matrix.
+
+    A bare `weight` may be a matrix or a stack (GraniteMoe's): a stack's factors are of r times its experts.
+
+    Raises:
+        CheckpointError: the pattern keys can't be matched in time.
+    """
+    if change.wrapped or any(leaf != "weight" for leaf in _leaves(change.module, config)):
+        return True
+    a = change.parts.get("a")
+    if not change.parameter or a is None or config.scaling is None or len(a.shape) != 2:
+        return False
+    rank = config.scaling.rank_of(change.key)
+    return a.shape[0] > rank and a.shape[0] % rank == 0
 
 
 def expert_rows(left: Side, changes: Sequence[Change], adapter: Adapter) -> tuple[list[Row], frozenset[str]]:

@@ -50,6 +50,11 @@ ones Lightning and multimodal models add. "encoder" and "decoder" are not among 
 _MOST_PREFIXES = 3
 
 _MIXTRAL = {"w1": "gate_proj", "w2": "down_proj", "w3": "up_proj"}
+_GRANITE = {
+    ("input_linear", "weight"): ("experts", "gate_up_proj"),
+    ("output_linear", "weight"): ("experts", "down_proj"),
+    ("router", "layer", "weight"): ("router", "weight"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,11 +215,13 @@ def plain_name(name: str) -> str:
 
 
 def _newer(parts: list[str]) -> list[str]:
-    """Mixtral's own names for its experts, as newer transformers have them."""
+    """Mixtral's and GraniteMoe's own names for their experts, as newer transformers have them."""
     if "block_sparse_moe" not in parts:
         return parts
     at = parts.index("block_sparse_moe")
-    return [*parts[:at], "mlp", *(_MIXTRAL.get(part, part) for part in parts[at + 1 :])]
+    inner = tuple(parts[at + 1 :])
+    renamed = _GRANITE.get(inner) or tuple(_MIXTRAL.get(part, part) for part in inner)
+    return [*parts[:at], "mlp", *renamed]
 
 
 def shortened(name: str) -> Iterator[tuple[str, str]]:

@@ -179,3 +179,74 @@ def test_lora_on_experts_one_by_one_fits_a_fused_base(tmp_path: Path) -> None:
         rows = {"gate_proj": slice(0, 48), "up_proj": slice(48, 96)}.get(leaf, slice(None))
         prefix = f"base_model.model.{EXPERTS}.{index}.{leaf}.lora_"
         close(merged_by_us(pair), fused[rows] + factors[f"{prefix}B.weight"] @ factors[f"{prefix}A.weight"])
+
+
+class Parallel(torch.nn.Module):
+    """What GraniteMoe's stacks are: one parameter of that name, [experts, out, in]."""
+
+    def __init__(self, experts: int, columns: int, rows: int) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.randn(experts, rows, columns))
+
+
+class Experts(torch.nn.Module):
+    """A block of them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.block_sparse_moe = torch.nn.Module()
+        self.block_sparse_moe.input_linear = Parallel(3, 32, 48)
+        self.block_sparse_moe.output_linear = Parallel(3, 24, 32)
+
+
+def test_stacks_that_are_called_weight_equal_pefts_merge(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model = Experts()
+    save_file({name: one.clone() for name, one in model.state_dict().items()}, tmp_path / "base.safetensors")
+    tuned = write_adapter(
+        model,
+        tmp_path / "adapter",
+        target_modules=[],
+        target_parameters=["input_linear.weight", "output_linear.weight"],
+        rank_pattern={"output_linear.weight": 2},
+    )
+    pairing = open_pairing(str(tmp_path / "base.safetensors"), str(tmp_path / "adapter"))
+    assert not refused(pairing)
+    merged = tuned.merge_and_unload().state_dict()
+    assert len(pairing.pairs) == 6
+    for pair in pairing.pairs:
+        name, _, index = pair.name.rpartition(".")
+        torch.testing.assert_close(merged_by_us(pair), merged[name][int(index)], rtol=0, atol=2e-6)
+        assert pair.adapter_rank == (2 if "output" in name else 4)
+
+
+def test_granites_experts_pair_under_their_name_in_memory(tmp_path: Path) -> None:
+    from transformers import GraniteMoeConfig, GraniteMoeForCausalLM
+
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 32, "intermediate_size": 24, "vocab_size": 64, "num_hidden_layers": 1}
+    config = GraniteMoeConfig(
+        **sizes, num_attention_heads=4, num_key_value_heads=2, num_local_experts=3, num_experts_per_tok=2
+    )
+    model = GraniteMoeForCausalLM(config)
+    model.save_pretrained(tmp_path / "base")
+    torch.save(model.state_dict(), tmp_path / "memory.pt")
+    whole = open_pairing(str(tmp_path / "base"), str(tmp_path / "memory.pt"))
+    assert {row.kind for row in whole.rows} == {RowKind.MATRIX, RowKind.SKIPPED}
+    assert len(whole.pairs) == 4 + 1 + 3 + 3
+    tuned = write_adapter(
+        model,
+        tmp_path / "adapter",
+        target_modules=[],
+        target_parameters=["experts.gate_up_proj", "experts.down_proj"],
+    )
+    pairing = open_pairing(str(tmp_path / "base"), str(tmp_path / "adapter"))
+    assert not [row for row in pairing.rows if row.kind in (RowKind.REFUSED, RowKind.UNPAIRED)]
+    merged = tuned.merge_and_unload().state_dict()
+    changed = [pair for pair in pairing.pairs if not pair.untouched]
+    assert len(changed) == 6
+    for pair in changed:
+        stack, _, index = pair.name.rpartition(".")
+        leaf = "gate_up_proj" if "input_linear" in stack else "down_proj"
+        oracle = merged[f"model.layers.0.block_sparse_moe.experts.{leaf}"][int(index)]
+        torch.testing.assert_close(merged_by_us(pair), oracle, rtol=0, atol=2e-6)
