@@ -1,8 +1,7 @@
-"""Every key, on an app whose answers are known."""
+"""Keys that turn views, change the definition, move between matrices, and end the program."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,8 +9,7 @@ import pytest
 from tests.support.apps import TRUECOLOR, Opened, opened
 from tests.support.engines import SilentEngine
 from tests.support.llama import STRONG, WEAK, llama_results, llama_session
-from textual import events
-from textual.widgets import ContentSwitcher, Input
+from textual.widgets import ContentSwitcher
 
 from intruder_tui.definition import Definition, Side
 from intruder_tui.engine.session import State
@@ -26,67 +24,6 @@ SECOND = "model.layers.0.self_attn.k_proj.weight"
 def label(one: Opened) -> str:
     node = one.tree.cursor_node
     return node.data.label if node is not None and node.data is not None else ""
-
-
-async def test_the_first_matrix_is_selected_at_the_start() -> None:
-    async with opened() as one:
-        assert one.main.selected == FIRST
-        assert label(one) == "q_proj"
-        assert one.tree.has_focus
-
-
-@pytest.mark.parametrize(("down", "up"), [("down", "up"), ("j", "k")])
-async def test_the_tree_walks(down: str, up: str) -> None:
-    async with opened() as one:
-        await one.press(down)
-        assert one.main.selected == SECOND
-        await one.press(up)
-        assert one.main.selected == FIRST
-
-
-@pytest.mark.parametrize(("left", "right"), [("left", "right"), ("h", "l")])
-async def test_the_tree_opens_and_closes(left: str, right: str) -> None:
-    async with opened() as one:
-        await one.press(left)
-        assert label(one) == "self_attn"
-        await one.press(left)
-        assert one.tree.cursor_node is not None
-        assert one.tree.cursor_node.is_collapsed
-        await one.press(left)
-        assert label(one) == "0"
-        await one.press(right)
-        assert label(one) == "self_attn"
-        await one.press(right)
-        assert one.tree.cursor_node.is_expanded
-        await one.press(right)
-        assert label(one) == "q_proj"
-
-
-async def test_a_group_under_the_cursor_leaves_the_selection_alone() -> None:
-    async with opened() as one:
-        await one.press("up")
-        assert label(one) == "self_attn"
-        assert one.main.selected == FIRST
-
-
-async def test_first_and_last_row_of_the_tree() -> None:
-    async with opened() as one:
-        await one.press("G")
-        assert label(one) == "lm_head"
-        await one.press("g")
-        assert label(one) == "model.embed_tokens"
-
-
-async def test_enter_opens_a_group_and_computes_a_matrix() -> None:
-    engine = SilentEngine()
-    async with opened(llama_session(engine), engine=engine) as one:
-        await one.press("enter")
-        assert one.engine.submitted == [(FIRST, True)]
-        assert one.session.state(FIRST) is State.QUEUED
-        await one.press("up", "enter")
-        assert one.tree.cursor_node is not None
-        assert one.tree.cursor_node.is_collapsed
-        assert one.submitted == [FIRST]
 
 
 async def test_tab_goes_between_the_panes() -> None:
@@ -218,38 +155,6 @@ async def test_n_without_intruders_says_what_to_do() -> None:
         assert one.main.selected == FIRST
 
 
-async def test_slash_filters_the_tree() -> None:
-    async with opened() as one:
-        await one.press("slash", *"Down_PROJ", "space", "3")
-        names = one.tree.root.data
-        assert names is not None
-        assert [leaf.row for leaf in names.leaves()] == [WEAK]
-        await one.press("enter")
-        assert one.tree.has_focus
-        await one.press("G")
-        assert one.main.selected == WEAK
-        await one.press("escape")
-        assert len(list(one.tree.root.data.leaves())) == len(one.session.pairing.rows)  # type: ignore[union-attr]
-        assert one.main.selected == WEAK
-        assert not one.main.query_one("#filter", Input).has_class("-open")
-
-
-async def test_keys_typed_into_the_filter_are_letters() -> None:
-    async with opened() as one:
-        await one.press("slash", "q", "u")
-        assert one.main.query_one("#filter", Input).value == "qu"
-        assert one.line("#footer").startswith("enter keep   escape clear   words regular")
-        assert one.main.definition == Definition()
-        assert not one.engine.closed
-
-
-async def test_n_leaves_a_filter_that_hides_its_goal() -> None:
-    async with opened() as one:
-        await one.press("slash", *"norm", "enter", "n")
-        assert one.main.selected == STRONG
-        assert label(one) == "q_proj"
-
-
 async def test_a_scans_and_takes_back() -> None:
     engine = SilentEngine()
     async with opened(llama_session(engine), engine=engine) as one:
@@ -274,67 +179,6 @@ async def test_c_goes_round_the_tuned_checkpoints_and_keeps_the_matrix() -> None
         assert one.session is sessions[1]
         await one.press("c")
         assert one.session is sessions[0]
-
-
-async def test_b_hides_and_shows_the_tree() -> None:
-    async with opened() as one:
-        await one.press("b")
-        assert not one.main.query_one("#side").display
-        assert one.map.has_focus
-        await one.press("b")
-        assert one.main.query_one("#side").display
-        assert one.tree.has_focus
-
-
-async def test_y_copies_what_is_in_front_and_says_so() -> None:
-    async with opened() as one:
-        await one.press("n", "y")
-        assert one.app.clipboard.startswith(f"{STRONG}\ttuned 0")
-        assert "OSC 52" in one.notices
-        await one.press("2", "tab", "j", "y")
-        assert one.app.clipboard.split("\t")[1] == "1"
-        await one.press("4", "y")
-        assert one.app.clipboard.startswith(f"{STRONG}\t0 and 6 match no base vector")
-        await one.press("Y")
-        lines = one.app.clipboard.splitlines()
-        assert len(lines) == 11
-        assert lines[0].split("\t")[1] == "j"
-
-
-async def test_y_on_a_notice_copies_its_reason() -> None:
-    engine = SilentEngine()
-    async with opened(llama_session(engine), engine=engine) as one:
-        await one.press("Y")
-        assert "Nothing to copy here." in one.notices
-
-
-async def test_s_saves_picture_and_data(tmp_path: Path) -> None:
-    options = replace(TRUECOLOR, output=tmp_path / "shots")
-    async with opened(options=options) as one:
-        await one.press("n", "s")
-        await one.saved()
-        await one.press("s")
-        await one.saved()
-        names = sorted(path.name for path in (tmp_path / "shots").iterdir())
-        base = "tuned-lora-r16_model.layers.1.self_attn.q_proj.weight_heatmap"
-        endings = [".csv", ".html", ".json", ".png", ".svg", ".txt", "_figure.svg"]
-        assert names == sorted(f"{base}{more}{ending}" for more in ("", "_2") for ending in endings)
-        svg = (tmp_path / "shots" / f"{base}.svg").read_text()
-        assert svg.startswith("<svg")
-        assert "@font-face" not in svg
-        assert "Saved" not in (tmp_path / "shots" / f"{base}_2.svg").read_text()
-        document = json.loads((tmp_path / "shots" / f"{base}.json").read_text())
-        assert document["matrix"]["name"] == STRONG
-        assert "Saved" in one.notices
-
-
-async def test_s_into_a_place_that_can_not_be_written_says_why(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    async with opened(options=replace(TRUECOLOR, output=tmp_path / "file")) as one:
-        await one.press("s")
-        await one.saved()
-        assert "Not saved" in one.notices
-        assert "File exists" in one.notices
 
 
 async def test_help_explains_the_view_in_front_and_lists_the_keys() -> None:
@@ -381,57 +225,6 @@ async def test_q_quits_at_once_and_closes_the_engine() -> None:
         assert engine.closed
         assert not one.app.is_running or one.app._exit
     assert one.app.return_code == 0
-
-
-async def test_z_fits_a_map_that_is_larger_than_its_place() -> None:
-    async with opened(options=replace(TRUECOLOR, definition=Definition(k=32)), size=(60, 20)) as one:
-        await one.press("n", "tab")
-        assert not one.map.pooled
-        await one.press("z")
-        assert one.map.pooled
-        await one.press("l", "l")
-        assert one.map.cursor[1] > 1
-        await one.press("G", "z")
-        assert one.map.cursor == (31, 31)
-        assert one.map.scroll_offset.y > 0
-
-
-async def test_no_binding_takes_a_key_that_terminals_keep() -> None:
-    kept = {"ctrl+h", "ctrl+j", "ctrl+i", "ctrl+m", "ctrl+b", "ctrl+a"}
-    async with opened() as one:
-        for target in (one.app, one.main, one.tree, one.map, one.table):
-            for binding in target.BINDINGS:
-                assert not kept & set(binding.key.split(","))  # type: ignore[union-attr]
-                assert binding.id, binding  # type: ignore[union-attr]
-
-
-async def test_a_remapped_key_works_and_is_shown() -> None:
-    engine = SilentEngine()
-    async with opened(llama_session(engine, ready=True), engine=engine) as one:
-        one.app.set_keymap({"side": "x"})
-        await one.press("tab", "x")
-        assert one.main.definition.side is Side.RIGHT
-        assert "x side" in one.line("#footer")
-
-
-@pytest.mark.parametrize("size", [(120, 34), (60, 20)])
-async def test_what_is_typed_behind_a_slash_is_the_filter_s_however_fast(size: tuple[int, int]) -> None:
-    async with opened(size=size) as one:
-        for sign in "/q_proj/U":  # as a terminal sends a paste: no key waits for the one before
-            one.app.post_message(events.Key({"/": "slash", "_": "underscore"}.get(sign, sign), sign))
-        await one.settle()
-        assert one.main.query_one("#filter", Input).value == "q_proj/U"
-        assert one.main.query_one("#filter", Input).has_focus
-        assert one.app.is_running
-        assert not one.engine.closed
-
-
-async def test_two_keys_without_a_pause_are_a_filter_and_its_letter() -> None:
-    async with opened() as one:
-        await one.pilot.press("/", "q")
-        await one.settle()
-        assert one.main.query_one("#filter", Input).value == "q"
-        assert not one.engine.closed
 
 
 @pytest.mark.parametrize("first", [(), ("slash", "q"), ("question_mark",), ("colon",)])
