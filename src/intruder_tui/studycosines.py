@@ -63,7 +63,7 @@ class Cosines:
     """|cos(x_i, y_j)| of every base vector i (rows) with every tuned vector j (columns) on one side.
 
     Directions whose singular value is numerically zero are left out, so the shape is the two ranks. Values
-    come from float64 vectors and are stored in float16: right to 2^-12 of themselves.
+    are stored in float16, and may come from base factors in float16: right to about 5e-4.
 
     Attributes:
         side: which singular vectors.

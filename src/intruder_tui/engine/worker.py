@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import traceback
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 
 import torch
@@ -11,7 +12,7 @@ import torch
 from intruder_tui.cache import Cache
 from intruder_tui.engine.assemble import ReadError
 from intruder_tui.engine.compute import device_name, run_job
-from intruder_tui.engine.jobs import Job
+from intruder_tui.engine.jobs import Job, Work
 from intruder_tui.engine.protocol import Broken, Failed, Finished, Listener, Ready, Stage
 from intruder_tui.spectral import SpectralError
 
@@ -54,17 +55,17 @@ def serve(connection: Connection, device_argument: str, cache: Cache) -> None:
     connection.send(Ready(described))
     while True:
         try:
-            job: Job = connection.recv()
+            job: Work = connection.recv()
         except EOFError:
             return
         connection.send(answer(job, cache, device, connection.send))
 
 
-def answer(job: Job, cache: Cache, device: torch.device, listener: Listener) -> Finished | Failed:
+def answer(job: Work, cache: Cache, device: torch.device, listener: Listener) -> Finished | Failed:
     """Run one job; whatever goes wrong with it becomes its row's reason."""
     started = time.monotonic()
     try:
-        key = run_job(job, cache, device, lambda stage: listener(Stage(job, stage)))
+        key = _run(job, cache, device, lambda stage: listener(Stage(job, stage)))
     except (ReadError, SpectralError) as error:
         return Failed(job, one_line(error))
     except (torch.OutOfMemoryError, MemoryError) as error:
@@ -77,6 +78,14 @@ def answer(job: Job, cache: Cache, device: torch.device, listener: Listener) -> 
         traceback.print_exc()
         return Failed(job, f"{type(error).__name__}: {one_line(error)} (the log has the details)")
     return Finished(job, key, time.monotonic() - started)
+
+
+def _run(job: Work, cache: Cache, device: torch.device, on_stage: Callable[[str], None]) -> str:
+    if isinstance(job, Job):
+        return run_job(job, cache, device, on_stage)
+    from intruder_tui.engine.learn import run_study  # asked for seldom
+
+    return run_study(job, cache, device, on_stage)
 
 
 def one_line(error: BaseException) -> str:

@@ -1,0 +1,172 @@
+"""One study, from the bytes to a cached answer. Runs in the worker, as `compute` does for jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from intruder_tui.cache import Cache
+from intruder_tui.checkpoint.recipes import Recipe, describe
+from intruder_tui.definition import Side
+from intruder_tui.engine.adapters import Against, LoraFactors
+from intruder_tui.engine.assemble import assemble
+from intruder_tui.engine.factors import keep_factors, load_factors
+from intruder_tui.engine.jobs import Study
+from intruder_tui.results import Floats, Ints
+from intruder_tui.spectral import BaseFactors, LowRank, SpectralError, factorise_base
+from intruder_tui.spectral.certified import SMALL
+from intruder_tui.spectral.leading import leading_vectors
+from intruder_tui.spectral.scalings import Bounds, scaling_grid, update_components
+from intruder_tui.spectral.whole import WholeCosines
+from intruder_tui.studies import Scalings, Spread, StudyKind, TunedVectors
+from intruder_tui.studyfiles import cosines_content, study_content
+
+LIMIT = 32
+"""Tuned vectors that scalings and vectors are kept of."""
+MULTIPLES = np.linspace(0.0, 4.0, 33)
+"""Of the update: 0 is the base, 1 the adapter as it is."""
+
+OnStage = Callable[[str], None]
+Weights = tuple[torch.Tensor, torch.Tensor | LowRank]
+
+
+def run_study(study: Study, cache: Cache, device: torch.device, on_stage: OnStage) -> str:
+    """Answer a study and keep the answer; returns its cache key.
+
+    Raises:
+        ReadError: a tensor can't be read or its file changed.
+        SpectralError: the numbers can't be analysed, or the answer is larger than its place in the cache.
+        RuntimeError, MemoryError: memory or the device gave out.
+    """
+    known = cache.find_study(study)
+    if known is not None and cache.load_study(study.kind, known) is not None:
+        return known
+    on_stage("reading")
+    base, base_hashes = assemble(study.pair.base, device)
+    assert isinstance(base, torch.Tensor)
+    tuned, tuned_hashes = assemble(study.pair.tuned, device, against=Against(study.pair.base, base))
+    for tensor, content in {**base_hashes, **tuned_hashes}.items():
+        cache.remember(tensor, content)
+    known = cache.find_study(study)
+    if known is not None and cache.load_study(study.kind, known) is not None:
+        return known
+    other = LowRank(tuned.a, tuned.b, tuned.scaling) if isinstance(tuned, LoraFactors) else tuned
+    try:
+        match study.kind:
+            case StudyKind.SCALINGS:
+                return _scalings(study, (base, other), cache, on_stage)
+            case StudyKind.VECTORS:
+                return _vectors(study, (base, other), cache, on_stage)
+            case StudyKind.COSINES:
+                return _cosines(study, (base, other), cache, on_stage)
+    except ValueError as error:
+        raise SpectralError(str(error)) from error
+
+
+def _scalings(study: Study, weights: Weights, cache: Cache, on_stage: OnStage) -> str:
+    base, update = weights
+    if not isinstance(update, LowRank):
+        raise SpectralError("the update is not low-rank here: its scaling can't be changed")
+    factors = load_factors(cache, study.pair.base, base.device)
+    if factors is None:
+        on_stage("factorising base")
+        factors = factorise_base(base)
+        _keep(cache, study.pair.base, factors)
+    multiples = [float(t) for t in MULTIPLES]
+    grid = scaling_grid(factors, base, update, multiples, limit=LIMIT, on_stage=on_stage)
+    components = update_components(update)[0]
+    known = all(one.left.shares.shape[1] for one in grid)
+    on_stage("storing")
+    value = Scalings(
+        multiples=MULTIPLES,
+        scaling=update.scaling,
+        adapter_rank=study.pair.adapter_rank,
+        sigma=_stacked([one.sigma for one in grid]),
+        components=_floats(components if known else components[:0]),
+        left=_spread([one.left for one in grid]),
+        right=_spread([one.right for one in grid]),
+    )
+    return cache.store_study(study, study_content(value, _inputs(study, cache)))
+
+
+def _vectors(study: Study, weights: Weights, cache: Cache, on_stage: OnStage) -> str:
+    found = leading_vectors(*weights, limit=LIMIT, on_stage=on_stage)
+    on_stage("storing")
+    value = TunedVectors(
+        _floats(found.sigma),
+        found.left.to(torch.float16).numpy(),
+        found.right.to(torch.float16).numpy(),
+        _floats(found.angles),
+    )
+    return cache.store_study(study, study_content(value, _inputs(study, cache)))
+
+
+def _cosines(study: Study, weights: Weights, cache: Cache, on_stage: OnStage) -> str:
+    """Both sides are kept: the factorisations, which both need, are most of the work."""
+    base, tuned = weights
+
+    def keep(factors: BaseFactors) -> None:
+        _keep(cache, study.pair.base, factors)
+
+    kept = load_factors(cache, study.pair.base, base.device)
+    whole = WholeCosines(base, tuned, kept, on_base=keep, on_stage=on_stage)
+    key = ""
+    for side in sorted(Side, key=lambda one: one is study.side):  # the one asked for last: nothing evicts it
+        on_stage(f"comparing, side {side}")
+        one = Study(study.pair, study.kind, side)
+        full, best, index = _gathered(whole, side)
+        on_stage(f"storing, side {side}")
+        sigma = (_floats(whole.sigma_base), _floats(whole.sigma_tuned))
+        key = cache.store_study(one, cosines_content(full, side, sigma, best, index, _inputs(one, cache)))
+    return key
+
+
+def _gathered(whole: WholeCosines, side: Side) -> tuple[NDArray[np.float16], Floats, Ints]:
+    rows, columns = whole.shape
+    full = np.empty((rows, columns), np.float16)
+    best = np.zeros(columns, np.float32)
+    index = np.full(columns, -1, np.int32)
+    for row, column, panel in whole.panels(left=side is Side.LEFT):
+        height, width = panel.shape
+        full[row : row + height, column : column + width] = panel.to("cpu", torch.float16).numpy()
+        values, places = (one.cpu().numpy() for one in panel.max(dim=0))
+        where = slice(column, column + width)
+        better = values > best[where]
+        index[where] = np.where(better, places + row, index[where])
+        best[where] = np.where(better, values, best[where])
+    return full, best, index
+
+
+def _keep(cache: Cache, base: Recipe, factors: BaseFactors) -> None:
+    if len(factors.sigma) > SMALL:  # below, factorising again is as fast as reading
+        keep_factors(cache, base, factors)
+
+
+def _inputs(study: Study, cache: Cache) -> dict[str, object]:
+    return {
+        side: describe(recipe, lambda tensor: cache.content(tensor) or "")
+        for side, recipe in (("base", study.pair.base), ("tuned", study.pair.tuned))
+    }
+
+
+def _spread(grid: list[Bounds]) -> Spread:
+    low = np.array([one.lower.numpy() for one in grid])
+    high = np.array([one.upper.numpy() for one in grid])
+    lower, upper = low.astype(np.float32), high.astype(np.float32)
+    # Rounded outwards: float32 bounds that still enclose the float64 ones.
+    lower = np.where(lower > low, np.nextafter(lower, np.float32(-1)), lower)
+    upper = np.where(upper < high, np.nextafter(upper, np.float32(2)), upper)
+    index = np.array([one.index.numpy() for one in grid], np.int32)
+    return Spread(lower, upper, index, _stacked([one.shares for one in grid]))
+
+
+def _stacked(parts: list[torch.Tensor]) -> Floats:
+    return _floats(torch.stack(parts))
+
+
+def _floats(tensor: torch.Tensor) -> Floats:
+    found: Floats = tensor.to("cpu", torch.float32).numpy()
+    return found
