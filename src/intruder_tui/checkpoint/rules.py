@@ -177,7 +177,11 @@ def _candidates(
         for shorter, removed in shortened(plain):
             for base_name in plain_base.get(shorter, ()):
                 for name in names:
-                    note(base_name, name, f"tuned without {removed!r}" if removed else "wrappers removed")
+                    note(
+                        base_name,
+                        name,
+                        f"tuned without {removed!r}" if removed else _plain_rule(base_name, name),
+                    )
     for plain, names in plain_base.items():
         for shorter, removed in shortened(plain):
             if removed:
@@ -185,6 +189,13 @@ def _candidates(
                     for name in names:
                         note(name, tuned_name, f"base without {removed!r}")
     return found, back
+
+
+def _plain_rule(*names: str) -> str:
+    """What makes two names the same plain one."""
+    parts = {part for name in names for part in name.split(".")}
+    wrapped = not parts.isdisjoint({*_WRAPPERS, "modules_to_save", "base_model"})
+    return "wrappers removed" if wrapped else "an older name of the same weight"
 
 
 def _by_plain_name(names: list[str]) -> dict[str, list[str]]:

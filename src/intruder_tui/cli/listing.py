@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from itertools import islice
 from typing import Annotated
 
 import typer
 
 from intruder_tui.cli.options import Base
 from intruder_tui.cli.sources import Download, LoraAlpha, Map, ResidualBase, Series, pairings_of
+
+_LINES_AT_ONCE = 200
 
 
 def list_(
@@ -47,10 +50,16 @@ def list_(
         typer.echo(json.dumps(documents[0] if len(documents) == 1 else documents, indent=1))
         return
     from rich.console import Console
+    from rich.text import Text
 
     from intruder_tui.views.listing import listing
 
-    console = Console(soft_wrap=False)
+    console = Console()
+    width = console.width if console.is_terminal else None
     for pairing in pairings:
-        for part in listing(pairing, everything=everything):
-            console.print(part)
+        lines = listing(pairing, everything=everything, width=width)
+        while some := list(islice(lines, _LINES_AT_ONCE)):
+            if console.is_terminal:
+                console.print(Text("\n").join(some), no_wrap=True, overflow="ignore", crop=False)
+            else:
+                typer.echo("\n".join(line.plain for line in some))
