@@ -18,7 +18,6 @@ from intruder_tui.ui.screens.log import LogScreen
 from intruder_tui.ui.screens.main import MainScreen
 
 FIRST = "model.layers.0.self_attn.q_proj.weight"
-SECOND = "model.layers.0.self_attn.k_proj.weight"
 
 
 def label(one: Opened) -> str:

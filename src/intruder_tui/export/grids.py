@@ -13,9 +13,9 @@ from intruder_tui.export.axes import SMALL, Scale
 from intruder_tui.export.caption import Caption
 from intruder_tui.export.figures import headed
 from intruder_tui.export.svg import ACCENT, FAINT, INK, QUIET, Svg, colour, text_width
-from intruder_tui.results import Similarity
 from intruder_tui.views import numbers
-from intruder_tui.views.grid import grid
+from intruder_tui.views.extent import Extent, leading
+from intruder_tui.views.field import Field
 from intruder_tui.views.model_map import Cell, Measure, ModelMap
 from intruder_tui.views.painter import column_marks
 from intruder_tui.views.palette import oklab, srgb
@@ -29,28 +29,35 @@ _LEVELS = 64
 
 
 def heatmap_figure(
-    similarity: Similarity, definition: Definition, caption: Caption, *, colourmap: str = "viridis"
+    field: Field,
+    definition: Definition,
+    caption: Caption,
+    *,
+    extent: Extent | None = None,
+    colourmap: str = "viridis",
 ) -> str:
-    """The leading k x k |cos|, rows base, columns tuned; intruder columns outlined, eps on the colour bar.
+    """A window of |cos| (None: the leading k x k), rows base, columns tuned; intruder columns outlined, eps
+    on the colour bar.
 
     Raises:
         ValueError: only bounds are known, so there is no similarity to draw.
     """
-    known = min(definition.k, len(similarity.block))
+    known = min(definition.k, field.reach)
     if not known:
         raise ValueError("only bounds are known: no similarities to draw")
-    cells = grid(similarity.block, known, MOST_CELLS, MOST_CELLS)
+    window = (extent or leading(known, field.size)).within(field.size)
+    cells = field.cells(window, MOST_CELLS, MOST_CELLS)
     rows, columns = cells.shape
     size = 232.0 / rows
     left, top, edge = 54.0, 62.0, 232.0
     svg = Svg(left + edge + 74, top + edge + 42)
     headed(svg, caption, svg.width - 28)
     if cells.pooled:
-        note = f"maximum over {known} × {known} cosines in {rows} × {columns} cells"
+        note = f"maximum over {window.span} × {window.span} cosines in {rows} × {columns} cells"
         svg.text(svg.width - 14, 31, note, size=7, anchor="end", fill=QUIET)
     _runs(svg, cells.values, left, top, size, colourmap)
     svg.rect(left, top, edge, edge, stroke=INK, stroke_width=0.7)
-    for column, verdict in enumerate(column_marks(similarity, definition.eps, cells)):
+    for column, verdict in enumerate(column_marks(field, definition.k, definition.eps, cells)):
         x = left + column * size
         if verdict is Verdict.INTRUDER and size < THIN:
             middle = x + size / 2
@@ -62,7 +69,7 @@ def heatmap_figure(
             )
         elif verdict is Verdict.INTRUDER:
             svg.rect(x, top - 2, size, edge + 4, stroke=ACCENT, stroke_width=max(0.6, min(1.6, size / 6)))
-        elif verdict is Verdict.UNDECIDED:
+        elif verdict is not None and verdict.open:
             svg.text(x + size / 2, top - 4, "~", size=SMALL, anchor="middle", fill=QUIET)
     step = next(n for n in (1, 2, 5, 10, 20, 50, 100, 200) if n * size >= 16 or n >= rows)
     for place in range(0, rows, step):

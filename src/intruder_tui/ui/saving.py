@@ -25,6 +25,8 @@ from intruder_tui.ui.scope import Scope
 from intruder_tui.ui.subject import Subject
 from intruder_tui.ui.widgets.tabs import View
 from intruder_tui.views.compare import comparison, comparison_view
+from intruder_tui.views.extent import Extent
+from intruder_tui.views.field import Field
 from intruder_tui.views.heatmap import Heatmap
 from intruder_tui.views.intruders import intruder_table
 from intruder_tui.views.map_picture import MapPicture
@@ -50,6 +52,7 @@ class Shown:
         map: the model map as it is.
         sweeps: the curves in front, over eps and over k.
         whole: whether those are of whole checkpoints.
+        fields, extent: the heatmap's sides, and the window it shows.
     """
 
     one: Subject
@@ -59,6 +62,8 @@ class Shown:
     map: ModelMap
     sweeps: tuple[Sequence[Sweep], Sequence[Sweep]]
     whole: bool
+    fields: Sequence[Field]
+    extent: Extent
     look: Look
 
     @property
@@ -104,10 +109,11 @@ class Shown:
                 return comparison_view(compared, width=WIDTH, mode=colours, glyphs=glyphs)
         if result is None or not self.one.viewable:
             return words.notice(self.one, self.look, "")
-        side = result.side(definition.side)
         match self.view:
             case View.HEATMAP:
-                return Heatmap(side, definition.k, definition.eps, colours, glyphs, LINES)
+                return Heatmap(
+                    self.fields, definition.k, definition.eps, colours, glyphs, LINES, extent=self.extent
+                )
             case View.INTRUDERS if self.vector is not None:
                 return VectorPlot(
                     profile(result, self.vector, definition), definition.eps, colours, glyphs, 24
@@ -140,7 +146,8 @@ class Shown:
                 return None
             match self.view:
                 case View.HEATMAP:
-                    return heatmap_figure(result.side(scope.definition.side), scope.definition, head)
+                    side = next(one for one in self.fields if one.side is scope.definition.side)
+                    return heatmap_figure(side, scope.definition, head, extent=self.extent)
                 case View.SPECTRUM:
                     return spectrum_figure(result, scope.definition, head)
                 case View.UPDATE:

@@ -143,32 +143,3 @@ def notice(one: Subject, look: Look, log: str) -> Text:
             head, style = "Not a weight matrix", tones.strong
             following = "Only two-dimensional weights are analysed, as in the paper."
     return Text.assemble((head, style), "\n\n", reason, "\n\n" if following else "", (following, tones.muted))
-
-
-def read_out(one: Subject, cursor: tuple[int, int], look: Look) -> Text:
-    """The cell under the heatmap's cursor and its column: indices, singular values, cosines or bounds."""
-    result, tones, glyphs = one.result, look.tones, look.glyphs
-    base, tuned = cursor
-    if result is None or not one.viewable:
-        return Text(f"tuned {tuned}   base {base}   |cos| {glyphs.idle}", tones.muted)
-    similarity = result.side(one.definition.side)
-    text = Text(no_wrap=True, overflow="ellipsis")
-    sigma, block = glyphs.sigma, similarity.block
-
-    def value(spectrum: object, at: int) -> str:
-        known = result.sigma_tuned if spectrum == "tuned" else result.sigma_base
-        return numbers.three_digits(float(known[at])) if at < len(known) else glyphs.idle
-
-    cell = f"{block[base, tuned]:.3f}" if max(base, tuned) < len(block) else glyphs.idle
-    text.append(f"tuned {tuned} {sigma} {value('tuned', tuned)}", tones.text)
-    text.append(f"   base {base} {sigma} {value('base', base)}   ", tones.text)
-    text.append(f"|cos| {cell}", tones.active)
-    if tuned < len(similarity.lower):
-        lower, upper = float(similarity.lower[tuned]), float(similarity.upper[tuned])
-        best = numbers.cosine(lower, upper, decimals=3, eps=one.definition.eps, glyphs=glyphs)
-        match = int(similarity.index[tuned])
-        where = f" at base {match}" if match >= 0 else ""
-        verdict = similarity.verdict(tuned, one.definition.eps)
-        style = tones.accent if verdict.value == "intruder" else tones.muted
-        text.append(f"\nbest of {tuned}: {best}{where}, {verdict.value}", style)
-    return text

@@ -25,6 +25,8 @@ class Glyphs:
     across: str
     edges: tuple[str, str]
     down: str
+    up: str
+    diagonal: str
     ramp: str
     half: str
     bar: str
@@ -71,6 +73,8 @@ UNICODE = Glyphs(
     across="─",
     edges=("▏", "▕"),
     down="▾",
+    up="▴",
+    diagonal="╲",
     ramp=" ░▒▓█",
     half="▀",
     bar="▇",
@@ -113,6 +117,8 @@ ASCII = Glyphs(
     across="-",
     edges=("|", "|"),
     down="v",
+    up="^",
+    diagonal="\\",
     ramp=" .:-=+*#%@",
     half="",
     bar="=",

@@ -36,7 +36,17 @@ class Grid:
     def pooled(self) -> bool:
         """Whether a cell stands for more than one cosine."""
         rows, columns = self.shape
-        return bool(self.row_edges[-1] > rows or self.column_edges[-1] > columns)
+        return bool(
+            self.row_edges[-1] - self.row_edges[0] > rows
+            or self.column_edges[-1] - self.column_edges[0] > columns
+        )
+
+    def covers(self, base: int, tuned: int) -> bool:
+        """Whether a cosine lies in one of the cells."""
+        return bool(
+            self.row_edges[0] <= base < self.row_edges[-1]
+            and self.column_edges[0] <= tuned < self.column_edges[-1]
+        )
 
     def row_of(self, base: int) -> int:
         """The grid row that covers a base vector."""
@@ -45,30 +55,6 @@ class Grid:
     def column_of(self, tuned: int) -> int:
         """The grid column that covers a tuned vector."""
         return int(np.searchsorted(self.column_edges, tuned, side="right")) - 1
-
-
-def grid(block: Floats, k: int, most_rows: int | None = None, most_columns: int | None = None) -> Grid:
-    """The leading k x k of `block` ([b, b], |cos|), pooled to at most `most_rows` x `most_columns`.
-
-    Where the block holds fewer than k vectors the rest is not known: NaN. Pooling takes the maximum, since a
-    mean would hide the one bright cell that shows a match.
-    """
-    known = min(k, len(block))
-    values = np.full((k, k), np.nan, np.float32)
-    values[:known, :known] = block[:known, :known]
-    rows = _edges(k, most_rows)
-    columns = _edges(k, most_columns)
-    return Grid(pool(values, rows, columns), rows, columns)
-
-
-def empty(k: int) -> Grid:
-    """A grid of which nothing is known: it keeps the place."""
-    return grid(np.empty((0, 0), np.float32), k)
-
-
-def _edges(count: int, most: int | None) -> Edges:
-    cells = count if most is None else max(1, min(count, most))
-    return np.round(np.linspace(0, count, cells + 1)).astype(np.int64)
 
 
 def pool(values: Floats, row_edges: Edges, column_edges: Edges) -> Floats:

@@ -10,20 +10,25 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.segment import Segment
 from rich.style import Style
 
-from intruder_tui.results import Similarity
+from intruder_tui.views.extent import Extent, leading
+from intruder_tui.views.field import Field
 from intruder_tui.views.glyphs import UNICODE, Glyphs
-from intruder_tui.views.grid import grid
-from intruder_tui.views.painter import GUTTER, Painter, column_marks, fit, merged
+from intruder_tui.views.painter import GUTTER, HEAD, merged
 from intruder_tui.views.palette import COLOURMAP, ColourMode, ramp, tones
+from intruder_tui.views.panels import panels
+
+NOWHERE = (-1, -1)
+"""A cursor that is on no cell."""
 
 
 def legend(
     mode: ColourMode, eps: float, glyphs: Glyphs = UNICODE, width: int = 60, colourmap: str = COLOURMAP
 ) -> list[Segment]:
-    """One line that explains the colours or signs: the scale of |cos|, eps on it, the outline."""
+    """One line that explains the colours or signs: the scale of |cos|, eps on it, the outline; then i = j, in
+    what room is left."""
     for cells, gap in ((20, 3), (10, 3), (10, 2), (10, 1)):
         segments = _legend(mode, eps, glyphs, cells, " " * gap, colourmap)
-        if sum(map(Segment.get_line_length, segments)) <= width:
+        if sum(map(Segment.get_line_length, segments[:-1])) <= width:
             break
     while len(segments) > 1 and sum(map(Segment.get_line_length, segments)) > width:
         segments.pop()
@@ -57,50 +62,56 @@ def _legend(
             Segment(gap + glyphs.corners[0] + glyphs.corners[1], tone.accent),
             Segment(" intruder", tone.muted),
         ],
+        [Segment(f"{gap}{glyphs.diagonal} i = j", tone.muted)],
     ]
 
 
 @dataclass(frozen=True, eq=False)
 class Heatmap:
-    """A rich renderable of the leading k x k similarities, pooled by maximum to the width and height at hand.
+    """A rich renderable of a window of the similarities, pooled by maximum to the width and height at hand.
 
     Attributes:
-        similarity: one side of a result.
+        fields: one side of a result, or both, which then stand beside each other.
         k, eps: the definition in force.
         lines: the most lines the map itself may take.
+        extent: the window; None takes the leading k x k, as far as it is known.
     """
 
-    similarity: Similarity
+    fields: Sequence[Field]
     k: int
     eps: float
     mode: ColourMode = ColourMode.TRUECOLOR
     glyphs: Glyphs = UNICODE
     lines: int = 40
     colourmap: str = COLOURMAP
+    extent: Extent | None = None
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Head, map, legend; every line ends in a newline."""
-        room = max(10, options.max_width - GUTTER)
-        known = min(self.k, len(self.similarity.block))
+        known = min(one.reach for one in self.fields)
         if known == 0:
             yield Segment("only bounds are known: no similarities to draw", tones(self.mode).muted)
             yield Segment.line()
             return
-        halves = self.mode.ramp and bool(self.glyphs.half)
-        cells = grid(self.similarity.block, known, self.lines * (2 if halves else 1), room)
-        scale = fit(*cells.shape, room, self.lines)
-        marks = column_marks(self.similarity, self.eps, cells)
-        painter = Painter(cells, marks, scale, self.mode, self.glyphs, self.colourmap)
-        muted = painter.tones.muted
-        yield from _line([Segment(f"{'tuned':>{GUTTER - 1}} ", muted)], painter.numbers())
-        yield from _line([Segment(f"{'base':>{GUTTER - 1}} ", muted)], painter.tops())
-        for line in range(painter.lines):
-            yield from _line(painter.gutter(line), painter.line(line))
-        yield from _line([Segment(" " * GUTTER)], painter.bottoms())
-        yield from _line(
-            [Segment(" " * GUTTER)], legend(self.mode, self.eps, self.glyphs, room, self.colourmap)
+        extent = self.extent or leading(min(self.k, known), self.fields[0].size)
+        room = max(10, options.max_width - GUTTER)
+        shown = panels(
+            self.fields,
+            extent,
+            self.k,
+            self.eps,
+            (room + GUTTER, self.lines + HEAD + 1 + (len(self.fields) > 1)),
+            self.mode,
+            self.glyphs,
+            self.colourmap,
         )
-
-
-def _line(gutter: Sequence[Segment], rest: Sequence[Segment]) -> list[Segment]:
-    return [*gutter, *rest, Segment.line()]
+        for y in range(shown.lines):
+            yield from shown.line(y, NOWHERE, shown=False)
+            yield Segment.line()
+        yield from merged(
+            [
+                Segment(" " * GUTTER),
+                *legend(self.mode, self.eps, self.glyphs, room, self.colourmap),
+            ]
+        )
+        yield Segment.line()

@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from itertools import pairwise
 
 import numpy as np
 from rich.segment import Segment
 from rich.style import Style
 
 from intruder_tui.definition import Verdict
-from intruder_tui.results import Similarity
+from intruder_tui.views.field import Field
 from intruder_tui.views.glyphs import UNICODE, Glyphs
 from intruder_tui.views.grid import Grid
 from intruder_tui.views.palette import COLOURMAP, ColourMode, Ramp, Tones, ramp, tones
@@ -25,6 +26,18 @@ GUTTER = 7
 """Columns left of the map, for "tuned", "base" and the row numbers."""
 HEAD = 2
 """Lines above the map: column numbers, tops of the outlines."""
+ALARM = (
+    Verdict.INTRUDER,
+    Verdict.UNDECIDED,
+    Verdict.BORDERLINE,
+    Verdict.CLUSTERED,
+    Verdict.MATCHED,
+)
+"""What a column of several vectors is marked with, the most alarming first."""
+ROOMY = (6, 6)
+"""Columns and half lines of a cell from which its value is written in it."""
+TELLING = 0.1
+"""Smaller values are not written: their colour says as much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,26 +53,18 @@ def fit(rows: int, columns: int, width: int, lines: int) -> Scale:
 
     Where even the smallest does not fit it is the smallest: the caller scrolls or pools.
     """
-    for height, widest in ((8, 10), (6, 9), (4, 7), (2, 5)):
-        if rows * height <= 2 * lines and columns * 2 <= width:
+    for height, widest in ((16, 20), (12, 15), (10, 13), (8, 10), (6, 9), (4, 7), (2, 5)):
+        if rows * height <= 2 * lines and columns * max(2, height // 2) <= width:
             return Scale(min(widest, width // columns), height)
     return Scale(2 if columns * 2 <= width else 1, 1)
 
 
-def column_marks(similarity: Similarity, eps: float, columns: Grid) -> tuple[Verdict, ...]:
-    """A verdict per grid column; a pooled column takes the most alarming one it covers."""
-    marks = []
-    for first, end in zip(columns.column_edges[:-1], columns.column_edges[1:], strict=True):
-        covered = {
-            similarity.verdict(j, eps) for j in range(int(first), min(int(end), len(similarity.lower)))
-        }
-        marks.append(
-            Verdict.INTRUDER
-            if Verdict.INTRUDER in covered
-            else Verdict.MATCHED
-            if covered == {Verdict.MATCHED}
-            else Verdict.UNDECIDED
-        )
+def column_marks(field: Field, k: int, eps: float, columns: Grid) -> tuple[Verdict | None, ...]:
+    """A verdict per grid column, the most alarming it covers; None where it covers no j < k."""
+    marks: list[Verdict | None] = []
+    for first, end in pairwise(columns.column_edges.tolist()):
+        covered = {field.verdict(j, eps) for j in range(first, min(end, k))}
+        marks.append(next((verdict for verdict in ALARM if verdict in covered), None))
     return tuple(marks)
 
 
@@ -70,24 +75,31 @@ def _pair_style(colours: Ramp, top: int, bottom: int) -> Style:
     return Style(color=colours.colours[top], bgcolor=colours.colours[bottom])
 
 
+@lru_cache(maxsize=256)
+def _written(colours: Ramp, level: int) -> Style:
+    return Style(color=colours.contrast(level), bgcolor=colours.colours[level])
+
+
 @dataclass(frozen=True, eq=False)
 class Painter:
     """Draws one grid line by line.
 
     Attributes:
         grid: the values.
-        marks: [C] a verdict per column, or empty where nothing is known yet.
+        marks: [C] a verdict per column, None for one that is not examined; empty where nothing is known yet.
         scale: size of a value; half lines need a colour ramp, otherwise every value takes whole lines.
         mode: a resolved colour mode.
         colourmap: one of `palette.COLOURMAPS`.
+        annotated: the line i = j is drawn, and values are written into cells with room for them.
     """
 
     grid: Grid
-    marks: tuple[Verdict, ...]
+    marks: tuple[Verdict | None, ...]
     scale: Scale
     mode: ColourMode
     glyphs: Glyphs = UNICODE
     colourmap: str = COLOURMAP
+    annotated: bool = False
 
     @cached_property
     def ramp(self) -> Ramp | None:
@@ -124,6 +136,24 @@ class Painter:
         """Columns of the map itself."""
         return self.grid.shape[1] * self.scale.width
 
+    def looks_like(self, other: Painter) -> bool:
+        """Whether both draw the same."""
+        ours, theirs = self.grid, other.grid
+        return (self.marks, self.scale, self.mode, self.colourmap, self.glyphs) == (
+            other.marks,
+            other.scale,
+            other.mode,
+            other.colourmap,
+            other.glyphs,
+        ) and all(
+            np.array_equal(a, b, equal_nan=True)
+            for a, b in (
+                (ours.values, theirs.values),
+                (ours.row_edges, theirs.row_edges),
+                (ours.column_edges, theirs.column_edges),
+            )
+        )
+
     def lines_of(self, row: int) -> range:
         """The map lines on which a grid row is drawn."""
         return range(row * self.height // 2, ((row + 1) * self.height - 1) // 2 + 1)
@@ -136,7 +166,7 @@ class Painter:
         step = _step(width, len(str(int(edges[-1] - 1))))
         cells: list[tuple[str, Style]] = [(" ", self.tones.muted)] * self.width
         shown = [*range(0, len(edges) - 1, step)]
-        if cursor is not None:
+        if cursor is not None and cursor in range(len(edges) - 1):
             shown = [c for c in shown if abs(c - cursor) >= step or c == cursor]
             shown.append(cursor)
         for column in shown:
@@ -150,20 +180,20 @@ class Painter:
 
     def tops(self) -> list[Segment]:
         """The upper ends of the outlines of intruder columns, and a mark over undecided ones."""
-        return self._caps(self.glyphs.corners[0], self.glyphs.corners[1])
+        return self._caps(self.glyphs.corners[0], self.glyphs.corners[1], self.glyphs.down)
 
     def bottoms(self) -> list[Segment]:
         """The lower ends of the outlines."""
-        return self._caps(self.glyphs.corners[2], self.glyphs.corners[3])
+        return self._caps(self.glyphs.corners[2], self.glyphs.corners[3], self.glyphs.up)
 
-    def _caps(self, left: str, right: str) -> list[Segment]:
+    def _caps(self, left: str, right: str, thin: str) -> list[Segment]:
         width = self.scale.width
         segments = []
-        for mark in self.marks or [Verdict.MATCHED] * self.grid.shape[1]:
+        for mark in self.marks or [None] * self.grid.shape[1]:
             if mark is Verdict.INTRUDER:
-                cap = left + self.glyphs.across * (width - 2) + right if width > 1 else self.glyphs.down
+                cap = left + self.glyphs.across * (width - 2) + right if width > 1 else thin
                 segments.append(Segment(cap, self.tones.accent))
-            elif mark is Verdict.UNDECIDED:
+            elif mark is not None and mark.open:
                 segments.append(Segment(self.glyphs.undecided.center(width), self.tones.muted))
             else:
                 segments.append(Segment(" " * width, self.tones.muted))
@@ -194,17 +224,18 @@ class Painter:
         rows = self._rows_on(line)
         top = self.levels[rows[0]]
         bottom = self.levels[rows[-1]]
-        middles = {self.middle(row) for row in rows}
+        middle = next((row for row in rows if self.middle(row) == line), None)
         segments: list[Segment] = []
         for column in range(self.grid.shape[1]):
             at_cursor = cursor is not None and cursor[1] == column and cursor[0] in rows
             outlined = bool(self.marks) and self.marks[column] is Verdict.INTRUDER
             if at_cursor and cursor is not None:
-                segments.extend(
-                    self._cursor_cell(line, cursor[0], rows, int(top[column]), int(bottom[column]))
-                )
+                segments.extend(self._cursor_cell(line, cursor, rows, int(top[column]), int(bottom[column])))
             else:
-                segments.extend(self._cell(int(top[column]), int(bottom[column]), outlined, line in middles))
+                sign = self._sign(middle, column) if middle is not None and len(rows) == 1 else ""
+                segments.extend(
+                    self._cell(int(top[column]), int(bottom[column]), outlined, middle is not None, sign)
+                )
         return merged(segments)
 
     def _rows_on(self, line: int) -> Sequence[int]:
@@ -216,27 +247,44 @@ class Painter:
         lines = self.lines_of(row)
         return lines[(len(lines) - 1) // 2]
 
-    def _cell(self, top: int, bottom: int, outlined: bool, middle: bool) -> list[Segment]:
+    def _sign(self, row: int, column: int) -> str:
+        """What is written in a cell: its value where there is room, else a stroke where i = j."""
+        value, width = float(self.grid.values[row, column]), self.scale.width
+        if not self.annotated or np.isnan(value):
+            return ""
+        if self.ramp is not None and width >= ROOMY[0] and self.height >= ROOMY[1] and value >= TELLING:
+            return f"{value:.2f}"
+        same = self.grid.row_edges[row] == self.grid.column_edges[column]
+        pooled = self.grid.pooled or width < 3
+        return self.glyphs.diagonal if same and not pooled else ""
+
+    def _cell(self, top: int, bottom: int, outlined: bool, middle: bool, sign: str = "") -> list[Segment]:
         width = self.scale.width
         if top < 0 and bottom < 0:
-            idle = self.glyphs.idle[:width] if middle else ""
+            idle = self.glyphs.idle if middle and width > 1 else ""
             return [Segment(idle.center(width), self.tones.muted)]
         if self.ramp is None:
-            body = [Segment(self.glyphs.ramp[max(top, bottom)] * width, self.tones.text)]
+            text, style = self.glyphs.ramp[max(top, bottom)] * width, self.tones.text
+            if sign and max(top, bottom) == 0:
+                text, style = sign.center(width), self.tones.muted
         else:
             top, bottom = (bottom if top < 0 else top), (top if bottom < 0 else bottom)
-            sign = " " if top == bottom else self.glyphs.half
-            body = [Segment(sign * width, _pair_style(self.ramp, top, bottom))]
+            text = (" " if top == bottom else self.glyphs.half) * width
+            style = _pair_style(self.ramp, top, bottom)
+            if sign:
+                text, style = sign.center(width), _written(self.ramp, top)
         if not outlined or width < 2:
-            return body
-        style = self.tones.accent
+            return [Segment(text, style)]
+        edge = self.tones.accent
         if self.ramp is not None:
-            style += Style(bgcolor=self.ramp.colours[max(top, bottom)])
-        inner = Segment(body[0].text[1:-1], body[0].style)
-        return [Segment(self.glyphs.edges[0], style), inner, Segment(self.glyphs.edges[1], style)]
+            edge += Style(bgcolor=self.ramp.colours[max(top, bottom)])
+        inner = Segment(text[1:-1], style)
+        return [Segment(self.glyphs.edges[0], edge), inner, Segment(self.glyphs.edges[1], edge)]
 
-    def _cursor_cell(self, line: int, row: int, rows: Sequence[int], top: int, bottom: int) -> list[Segment]:
-        width = self.scale.width
+    def _cursor_cell(
+        self, line: int, cursor: tuple[int, int], rows: Sequence[int], top: int, bottom: int
+    ) -> list[Segment]:
+        width, (row, column) = self.scale.width, cursor
         if self.ramp is None or (top < 0 and bottom < 0):
             return [Segment(s.text, Style(reverse=True)) for s in self._cell(top, bottom, False, True)]
         if len(rows) > 1:
@@ -250,14 +298,16 @@ class Painter:
         if width == 1:
             return [Segment("×", style)]
         if len(taken) == 1:
-            return [Segment("[" + " " * (width - 2) + "]", style)]
+            inner = f"{float(self.grid.values[row, column]):.2f}" if self.annotated and width >= 6 else ""
+            return [Segment("[" + inner.center(width - 2) + "]", style)]
         corners, across, (left, right) = self.glyphs.corners, self.glyphs.across, ("│", "│")
         if line == taken[0]:
             text = corners[0] + across * (width - 2) + corners[1]
         elif line == taken[-1]:
             text = corners[2] + across * (width - 2) + corners[3]
         else:
-            text = left + " " * (width - 2) + right
+            inner = self._sign(row, column) if line == self.middle(row) and width >= ROOMY[0] else ""
+            text = left + inner.center(width - 2) + right
         return [Segment(text, style)]
 
 

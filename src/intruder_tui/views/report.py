@@ -9,6 +9,7 @@ from intruder_tui.checkpoint.names import printable
 from intruder_tui.definition import Definition
 from intruder_tui.results import MatrixResult, Tier
 from intruder_tui.views import numbers
+from intruder_tui.views.field import field
 from intruder_tui.views.glyphs import UNICODE, Glyphs
 from intruder_tui.views.heatmap import Heatmap
 from intruder_tui.views.intruders import intruder_table
@@ -53,7 +54,9 @@ def matrix_report(
         parts += [Text(str(inference), tone.muted) for inference in inferences(count)]
         parts += [
             Text(),
-            Heatmap(result.side(definition.side), definition.k, definition.eps, colours, glyphs, lines=20),
+            Heatmap(
+                (field(result, definition.side),), definition.k, definition.eps, colours, glyphs, lines=20
+            ),
             Text(),
             intruder_table(result, definition, mode=colours, glyphs=glyphs, width=width),
             Text(),

@@ -14,8 +14,10 @@ import pytest
 from rich.text import Text
 from tests.support.results import planted
 
+from intruder_tui.definition import Side
 from intruder_tui.export.pictures import PictureError, pictures, png
 from intruder_tui.export.snapshot import write_snapshot
+from intruder_tui.views.field import field
 from intruder_tui.views.heatmap import Heatmap
 
 NS = "{http://www.w3.org/2000/svg}"
@@ -24,7 +26,7 @@ DOCUMENT = {"matrix": "</script></metadata><b>&amp;", "eps": 0.5}
 
 
 def heatmap() -> Heatmap:
-    return Heatmap(planted().left, 10, 0.5)
+    return Heatmap((field(planted(), Side.LEFT),), 10, 0.5)
 
 
 class Scripts(HTMLParser):

@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from rich.console import Console
 from rich.segment import Segment
+from tests.support.grids import grid
 from tests.support.results import planted
 
-from intruder_tui.definition import Verdict
+from intruder_tui.definition import Side, Verdict
 from intruder_tui.results import Similarity
+from intruder_tui.views.field import Field
 from intruder_tui.views.glyphs import ASCII, UNICODE, Glyphs
-from intruder_tui.views.grid import empty, grid
 from intruder_tui.views.heatmap import Heatmap, legend
 from intruder_tui.views.painter import Painter, Scale, column_marks, fit
 from intruder_tui.views.palette import ColourMode, ramp
@@ -71,7 +72,9 @@ def test_neighbours_that_look_alike_are_one_segment(block: np.ndarray) -> None:
 def test_every_line_is_as_wide_as_the_map(mode: ColourMode, signs: object, scale: Scale) -> None:
     result = planted()
     cells = grid(result.left.block, 8)
-    one = Painter(cells, column_marks(result.left, 0.5, cells), scale, mode, signs)  # type: ignore[arg-type]
+    one = Painter(
+        cells, column_marks(Field(Side.LEFT, 128, result.left), 128, 0.5, cells), scale, mode, signs
+    )  # type: ignore[arg-type]
     parts = [one.numbers(3), one.tops(), one.bottoms()]
     parts += [one.line(line, (2, 3)) for line in range(one.lines)]
     for part in parts:
@@ -110,7 +113,7 @@ def test_an_intruder_column_is_outlined_without_colour() -> None:
 
 
 def test_what_is_not_known_yet_keeps_its_place() -> None:
-    one = Painter(empty(3), (), Scale(4, 4), ColourMode.TRUECOLOR)
+    one = Painter(grid(np.empty((0, 0), np.float32), 3), (), Scale(4, 4), ColourMode.TRUECOLOR)
     assert ["".join(s.text for s in one.line(line)) for line in range(2)] == [" ··  ··  ·· ", " " * 12]
 
 
@@ -118,7 +121,7 @@ def test_a_pooled_column_takes_the_most_alarming_verdict() -> None:
     best = np.array([0.9, 0.1, 0.9, 0.9], np.float32)
     similarity = Similarity(best, best, np.zeros(4, np.int32), np.eye(4, dtype=np.float32))
     cells = grid(similarity.block, 4, 2, 2)
-    assert column_marks(similarity, 0.5, cells) == (Verdict.INTRUDER, Verdict.MATCHED)
+    assert column_marks(Field(Side.LEFT, 4, similarity), 4, 0.5, cells) == (Verdict.INTRUDER, Verdict.MATCHED)
 
 
 def test_the_legend_marks_eps_where_it_lies() -> None:
@@ -131,12 +134,12 @@ def test_the_legend_marks_eps_where_it_lies() -> None:
 GOLDEN = """\
  tuned   0    1    2    3    4    5
   base +---+          +---+
-     0 |   |@@@@@     |   |
-     1 |   |     @@@@@|   |
-     2 |   |          |   |@@@@@
-     3 |   |          |   |     @@@@@
-     4 |   |          |   |
-     5 |   |          |   |
+     0 | \\ |@@@@@     |   |
+     1 |   |  \\  @@@@@|   |
+     2 |   |       \\  |   |@@@@@
+     3 |   |          | \\ |     @@@@@
+     4 |   |          |   |  \\
+     5 |   |          |   |       \\
        +---+          +---+
        |cos| 0  .:-=!*#%@ 1   ! eps 0.50   ++ intruder
 """
@@ -146,7 +149,7 @@ def test_a_planted_pair_as_plain_text() -> None:
     result = planted(strengths=(1.2, 0.5))
     console = Console(width=56, color_system=None)
     with console.capture() as capture:
-        console.print(Heatmap(result.left, 6, 0.5, ColourMode.NONE, ASCII, lines=6))
+        console.print(Heatmap((Field(Side.LEFT, 96, result.left),), 6, 0.5, ColourMode.NONE, ASCII, lines=6))
     lines = [line.rstrip() for line in capture.get().splitlines()]
     assert "\n".join(lines) + "\n" == GOLDEN
 
@@ -155,7 +158,9 @@ def test_a_map_larger_than_the_paper_is_pooled() -> None:
     result = planted(96, 96, limit=80)
     console = Console(width=47, color_system=None)
     with console.capture() as capture:
-        console.print(Heatmap(result.left, 80, 0.5, ColourMode.NONE, UNICODE, lines=10))
+        console.print(
+            Heatmap((Field(Side.LEFT, 96, result.left),), 80, 0.5, ColourMode.NONE, UNICODE, lines=10)
+        )
     lines = capture.get().splitlines()
     assert len(lines) == 2 + 10 + 2
     assert max(len(line) for line in lines) <= 47
@@ -166,7 +171,7 @@ def test_bounds_alone_are_no_picture() -> None:
     bounds = Similarity(np.zeros(3, np.float32), np.ones(3, np.float32), np.full(3, -1, np.int32), none)
     console = Console(width=60, color_system=None)
     with console.capture() as capture:
-        console.print(Heatmap(bounds, 3, 0.5, ColourMode.NONE, ASCII))
+        console.print(Heatmap((Field(Side.LEFT, 3, bounds),), 3, 0.5, ColourMode.NONE, ASCII))
     assert capture.get() == "only bounds are known: no similarities to draw\n"
 
 

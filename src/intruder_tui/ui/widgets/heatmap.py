@@ -1,31 +1,39 @@
-"""The heatmap on the screen: it scrolls under a fixed head and gutter, and repaints only what changed."""
+"""The heatmap on the screen: a window of ranks that zooms and pans, repainted only where it changed."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
+import numpy as np
 from rich.segment import Segment
+from rich.text import Text
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.filter import ANSIToTruecolor, LineFilter
-from textual.geometry import Region, Size
-from textual.scroll_view import ScrollView
+from textual.geometry import Region
+from textual.message import Message
 from textual.strip import Strip
+from textual.widget import Widget
 
-from intruder_tui.results import Floats, Similarity
 from intruder_tui.ui.look import Look
 from intruder_tui.ui.messages import CursorMoved
-from intruder_tui.views.glyphs import Glyphs
-from intruder_tui.views.grid import Grid, empty, grid
-from intruder_tui.views.painter import GUTTER, HEAD, Painter, column_marks, fit
+from intruder_tui.views.extent import Extent, leading
+from intruder_tui.views.field import Field
+from intruder_tui.views.painter import GUTTER
 from intruder_tui.views.palette import ColourMode
+from intruder_tui.views.panels import Panels, panels
 
 LABEL_REACH = 6
 """Columns on each side of a moved cursor in which the numbers over the map may change."""
+BOTH = 70
+"""Columns from which two maps stand beside each other."""
+AMPLE = 120
+"""Columns from which they do so unasked."""
 
 
-class HeatmapMap(ScrollView, can_focus=True):
-    """The leading k x k similarities of one side of a result."""
+class HeatmapMap(Widget, can_focus=True):
+    """A window of the similarities of one side of a result, or of both sides beside each other."""
 
     HELP_NAME = "heatmap"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -33,31 +41,66 @@ class HeatmapMap(ScrollView, can_focus=True):
         Binding("right,l", "move(0,1)", "Next tuned vector", show=False, id="map.right"),
         Binding("up,k", "move(-1,0)", "Previous base vector", show=False, id="map.up"),
         Binding("down,j", "move(1,0)", "Next base vector", show=False, id="map.down"),
+        Binding("shift+left,H", "pan(0,-1)", "Half a window left", show=False, id="map.pan-left"),
+        Binding("shift+right,L", "pan(0,1)", "Half a window right", show=False, id="map.pan-right"),
+        Binding("shift+up,K,pageup", "pan(-1,0)", "Half a window up", show=False, id="map.pan-up"),
+        Binding("shift+down,J,pagedown", "pan(1,0)", "Half a window down", show=False, id="map.pan-down"),
         Binding("g,home", "corner(0)", "Top left", show=False, id="map.first"),
         Binding("G,end", "corner(-1)", "Bottom right", show=False, id="map.last"),
         Binding("enter", "next_intruder", "Next intruder column", show=False, id="map.enter"),
+        Binding("z", "zoom(-1)", "Zoom in", show=False, id="map.in"),
+        Binding("Z", "zoom(1)", "Zoom out", show=False, id="map.out"),
+        Binding("w", "whole", "Every vector, pooled by maximum, or k x k again", show=False, id="map.whole"),
         Binding(
-            "z", "overview", "Fit a large map to the space, or show every vector", show=False, id="map.fit"
+            "W",
+            "compute",
+            "Compute all cosines (factorises both weights), or stop",
+            show=False,
+            id="map.compute",
         ),
+        Binding("U", "both", "U and V beside each other, or one", show=False, id="map.both"),
     ]
+
+    class Wanted(Message):
+        """The person asks for every cosine of the sides that are shown, or takes that back."""
+
+    class Arranged(Message):
+        """Other sides are shown: what lies around the map follows."""
 
     def __init__(self, look: Look) -> None:
         super().__init__(id="map")
         self._look = look
-        look.dress(self)
+        self._fields: Sequence[Field] = ()
         self._k = 1
         self._eps = 0.5
-        self._similarity: Similarity | None = None
-        self._overview = False
         self._cursor = (0, 0)
-        self._painter = self._paint(empty(1))
+        self._extent: Extent | None = None
+        """None: the leading k x k, whatever k is."""
+        self._both: bool | None = None
+        """None: where there is ample room."""
+        self._remark = ""
+        self._panels: Panels | None = None
 
     # What is shown -------------------------------------------------------------------------------
 
-    def tell(self, similarity: Similarity | None, k: int, eps: float) -> None:
-        """Show a result's side, or, where there is none yet, the empty places of k vectors."""
-        self._similarity, self._k, self._eps = similarity, max(1, k), eps
+    def tell(self, fields: Sequence[Field], k: int, eps: float) -> None:
+        """Show the side in force, the first of `fields`, and where both are wanted the other one too."""
+        if self._fields and self._fields[0].size != fields[0].size:
+            self._extent = None
+        self._fields, self._k, self._eps = fields, max(1, k), eps
         self._rebuild()
+
+    @property
+    def remark(self) -> str:
+        """What stands where nothing is known."""
+        return self._remark
+
+    @remark.setter
+    def remark(self, words: str) -> None:
+        if words != self._remark:
+            self._remark = words
+            if self._unknown():
+                self.refresh()
 
     @property
     def cursor(self) -> tuple[int, int]:
@@ -66,85 +109,164 @@ class HeatmapMap(ScrollView, can_focus=True):
 
     @cursor.setter
     def cursor(self, place: tuple[int, int]) -> None:
-        last = self._shown_k() - 1
+        last = self._count - 1
         base, tuned = (min(max(0, at), last) for at in place)
         if (base, tuned) == self._cursor:
             return
         old, self._cursor = self._cursor, (base, tuned)
-        self._repaint_cursor(old)
-        self._scroll_to_cursor()
+        if self._panels is not None and self._panels.first.grid.covers(base, tuned):
+            self._repaint_cursor(old)
+        else:
+            self.extent = self.extent.reaching(base, tuned, self._count)
+
+    @property
+    def extent(self) -> Extent:
+        """The window."""
+        return leading(self._k, self._count) if self._extent is None else self._extent
+
+    @extent.setter
+    def extent(self, extent: Extent) -> None:
+        self._extent = None if extent == leading(self._k, self._count) else extent
+        self._rebuild()
+
+    @property
+    def fields(self) -> Sequence[Field]:
+        """The sides that are shown, in the order of their maps."""
+        return sorted(self._fields, key=lambda one: str(one.side)) if self.both else self._fields[:1]
+
+    @property
+    def both(self) -> bool:
+        """Whether both sides are shown."""
+        wanted = self.size.width >= AMPLE if self._both is None else self._both
+        return wanted and self.size.width >= BOTH and len(self._fields) > 1
+
+    @property
+    def panels(self) -> Panels | None:
+        """The maps as they are drawn; None before the first."""
+        return self._panels
 
     @property
     def pooled(self) -> bool:
         """Whether a cell stands for several vectors."""
-        return self._painter.grid.pooled
+        return self._panels is not None and self._panels.first.grid.pooled
 
-    def _shown_k(self) -> int:
-        return int(self._painter.grid.row_edges[-1])
+    @property
+    def block(self) -> tuple[range, range]:
+        """Base and tuned vectors of the cell under the cursor."""
+        base, tuned = self._cursor
+        if self._panels is None:
+            return range(base, base + 1), range(tuned, tuned + 1)
+        grid = self._panels.first.grid
+        row, column = grid.row_of(base), grid.column_of(tuned)
+        return (
+            range(int(grid.row_edges[row]), int(grid.row_edges[row + 1])),
+            range(int(grid.column_edges[column]), int(grid.column_edges[column + 1])),
+        )
 
-    def _block(self) -> Floats | None:
-        return None if self._similarity is None or not len(self._similarity.block) else self._similarity.block
+    def values(self) -> list[float | None]:
+        """The value of the cell under the cursor in each map, None where it is not known."""
+        if self._panels is None:
+            return []
+        found = [float(painter.grid.values[self._cell(self._cursor)]) for painter in self._panels.painters]
+        return [None if np.isnan(value) else value for value in found]
+
+    @property
+    def _count(self) -> int:
+        return self._fields[0].size if self._fields else 1
+
+    def _cell(self, cursor: tuple[int, int]) -> tuple[int, int]:
+        assert self._panels is not None
+        grid = self._panels.first.grid
+        return grid.row_of(cursor[0]), grid.column_of(cursor[1])
 
     def _rebuild(self) -> None:
-        block = self._block()
-        room = max(1, self.size.width - GUTTER), max(1, self.size.height - HEAD - 1)
-        k = self._k if block is None else min(self._k, len(block))
-        if block is None:
-            k = min(k, 4 * room[1])
-            cells = empty(k)
-        elif self._overview:
-            cells = grid(block, k, room[1] * (2 if self._halves() else 1), room[0])
-        else:
-            cells = grid(block, k)
-        self._painter = self._paint(cells, room)
-        if self._painter.scale.height == 1:
-            # Whole lines are worth more than the line that holds the lower ends of the outlines.
-            self._painter = self._paint(cells, (room[0], room[1] + 1))
-        ends = self._painter.lines != room[1] + 1
-        self._cursor = (min(self._cursor[0], k - 1), min(self._cursor[1], k - 1))
-        self.virtual_size = Size(GUTTER + self._painter.width, HEAD + self._painter.lines + ends)
-        self.refresh()
-        self.call_after_refresh(self._scroll_to_cursor)
+        if not self._fields or not self.size.width:
+            return
+        base, tuned = self._cursor
+        self._cursor = min(base, self._count - 1), min(tuned, self._count - 1)
+        if self._extent is None and not self.extent.holds(*self._cursor):
+            last = self.extent.span - 1
+            self._cursor = min(self._cursor[0], last), min(self._cursor[1], last)
+        elif self._extent is not None:
+            self._extent = self._extent.within(self._count).reaching(*self._cursor, self._count)
+        before, self._panels = self._panels, self._drawn(self.extent)
+        if before is None or (base, tuned) != self._cursor or not self._panels.looks_like(before):
+            self.refresh()
 
-    def _halves(self) -> bool:
-        return self._look.mode.ramp and bool(self._look.glyphs.half)
-
-    def _paint(self, cells: Grid, room: tuple[int, int] = (1, 1)) -> Painter:
-        scale = fit(*cells.shape, *room)
-        marks = () if self._similarity is None else column_marks(self._similarity, self._eps, cells)
-        glyphs: Glyphs = self._look.glyphs
-        return Painter(cells, marks, scale, self._look.mode, glyphs)
+    def _drawn(self, extent: Extent) -> Panels:
+        room = self.size.width, self.size.height
+        return panels(self.fields, extent, self._k, self._eps, room, self._look.mode, self._look.glyphs)
 
     # Keys ----------------------------------------------------------------------------------------
 
     def action_move(self, down: int, right: int) -> None:
-        """Move by one cell of the grid."""
-        cells = self._painter.grid
-        row, column = cells.row_of(self._cursor[0]), cells.column_of(self._cursor[1])
-        row = min(max(0, row + down), cells.shape[0] - 1)
-        column = min(max(0, column + right), cells.shape[1] - 1)
-        base = int(cells.row_edges[row]) if down else self._cursor[0]
-        tuned = int(cells.column_edges[column]) if right else self._cursor[1]
-        self._go((base, tuned))
+        """Move by one cell; beyond the window's edge the window follows."""
+        if self._panels is not None:
+            grid = self._panels.first.grid
+            row, column = self._cell(self._cursor)
+            base = _stepped(grid.row_edges, row, down) if down else self._cursor[0]
+            tuned = _stepped(grid.column_edges, column, right) if right else self._cursor[1]
+            self._go((base, tuned))
+
+    def action_pan(self, down: int, right: int) -> None:
+        """Move window and cursor by half a window."""
+        extent = self.extent
+        half = max(1, extent.span // 2)
+        moved = Extent(extent.top + down * half, extent.left + right * half, extent.span).within(self._count)
+        cursor = (self._cursor[0] + moved.top - extent.top, self._cursor[1] + moved.left - extent.left)
+        self._show(moved, cursor)
+
+    def action_zoom(self, step: int) -> None:
+        """Show twice or half as many vectors around the cursor."""
+        self._show(self.extent.zoomed(step, self._cursor, self._k, self._count), self._cursor)
+
+    def action_whole(self) -> None:
+        """Show all vectors, or the leading k again."""
+        whole = leading(self._count, self._count)
+        self._show(leading(self._k, self._count) if self.extent == whole else whole, self._cursor)
+
+    def action_compute(self) -> None:
+        """Ask for every cosine, or take that back."""
+        self.post_message(self.Wanted())
+
+    def action_both(self) -> None:
+        """Show both sides, or the one in force."""
+        if self.size.width < BOTH:
+            self.notify(
+                f"Both sides need {BOTH} columns and have {self.size.width}: u switches between them, "
+                "b hides the tree.",
+                markup=False,
+            )
+            return
+        self._both = not self.both
+        self._rebuild()
+        self.post_message(self.Arranged())
 
     def action_corner(self, which: int) -> None:
-        """Go to the first or the last cell."""
-        last = self._shown_k() - 1
-        self._go((0, 0) if which == 0 else (last, last))
+        """Go to the first cell or the last one: of the leading k x k, in another window of all."""
+        if which == 0:
+            self._show(Extent(0, 0, self.extent.span), (0, 0))
+        else:
+            last = (self.extent.span if self._extent is None else self._count) - 1
+            self._go((last, last))
 
     def action_next_intruder(self) -> None:
         """Go to the next column that is an intruder, round the end."""
-        if self._similarity is None:
-            return
-        found = [j for j in range(self._shown_k()) if self._similarity.upper[j] < self._eps]
+        found = self._fields[0].intruders(self._k, self._eps) if self._fields else []
         if found:
-            self._go((self._cursor[0], next((j for j in found if j > self._cursor[1]), found[0])))
+            last = self.block[1].stop - 1
+            self._go((self._cursor[0], next((j for j in found if j > last), found[0])))
 
-    def action_overview(self) -> None:
-        """Switch between one cell a vector and the whole map pooled by maximum."""
-        self._overview = not self._overview
-        self._rebuild()
-        self._go(self._cursor)
+    def _show(self, extent: Extent, cursor: tuple[int, int]) -> None:
+        last = self._count - 1
+        self._cursor = min(max(0, cursor[0]), last), min(max(0, cursor[1]), last)
+        if not extent.holds(*self._cursor):
+            self._cursor = (
+                min(max(extent.top, self._cursor[0]), extent.top + extent.span - 1),
+                min(max(extent.left, self._cursor[1]), extent.left + extent.span - 1),
+            )
+        self.extent = extent
+        self.post_message(CursorMoved(self._cursor[1], self._cursor[0]))
 
     def _go(self, place: tuple[int, int]) -> None:
         self.cursor = place
@@ -152,20 +274,26 @@ class HeatmapMap(ScrollView, can_focus=True):
 
     def on_click(self, event: events.Click) -> None:
         """A click puts the cursor there."""
-        painter = self._painter
-        x = event.x - GUTTER + self.scroll_offset.x
-        y = event.y - HEAD + self.scroll_offset.y
-        if event.x < GUTTER or event.y < HEAD or x >= painter.width or y >= painter.lines:
+        shown = self._panels
+        if shown is None:
             return
-        row = min(2 * y // painter.height, painter.grid.shape[0] - 1)
-        column = x // painter.scale.width
-        self._go((int(painter.grid.row_edges[row]), int(painter.grid.column_edges[column])))
+        y, width = event.y - shown.head, shown.first.width
+        starts = [shown.start(n) for n in range(len(shown.painters))]
+        x = next((event.x - start for start in starts if start <= event.x < start + width), -1)
+        if x < 0 or not 0 <= y < shown.first.lines:
+            return
+        rows = [r for r in range(shown.first.grid.shape[0]) if y in shown.first.lines_of(r)]
+        column = x // shown.first.scale.width
+        self._go((int(shown.first.grid.row_edges[rows[0]]), int(shown.first.grid.column_edges[column])))
 
     # Painting ------------------------------------------------------------------------------------
 
     def on_resize(self, event: events.Resize) -> None:
-        """Choose the scale anew."""
+        """Values grow and shrink with the space there is."""
+        before = len(self._panels.painters) if self._panels is not None else 0
         self._rebuild()
+        if self._panels is not None and len(self._panels.painters) != before:
+            self.post_message(self.Arranged())
 
     def on_focus(self) -> None:
         """The cursor shows only where keys go."""
@@ -183,56 +311,67 @@ class HeatmapMap(ScrollView, can_focus=True):
         return [one for one in filters if not isinstance(one, ANSIToTruecolor)]
 
     def render_line(self, y: int) -> Strip:
-        """Head lines and gutter stand still; the map scrolls under them."""
-        painter, muted, own = self._painter, self._look.tones.muted, self.rich_style
-        scroll = self.scroll_offset
-        cells = painter.grid
-        row, column = cells.row_of(self._cursor[0]), cells.column_of(self._cursor[1])
-        if y == 0:
-            first = [Segment(f"{'tuned':>{GUTTER - 1}} ", muted)]
-            rest = painter.numbers(column)
-        elif y == 1:
-            first = [Segment(f"{'base':>{GUTTER - 1}} ", muted)]
-            rest = painter.tops()
-        else:
-            line = y - HEAD + scroll.y
-            if line < painter.lines:
-                first = painter.gutter(line, row)
-                rest = painter.line(line, (row, column) if self.has_focus else None)
-            elif line == painter.lines:
-                first, rest = [Segment(" " * GUTTER)], painter.bottoms()
-            else:
-                return Strip.blank(self.size.width, own)
-        width = max(0, self.size.width - GUTTER)
-        body = Strip(rest, painter.width).crop_extend(scroll.x, scroll.x + width, own)
-        return Strip([*first, *body], GUTTER + width).apply_style(own)
+        """A line of the maps, or of what stands where nothing is known."""
+        own, width, shown = self.rich_style, self.size.width, self._panels
+        if shown is None or y >= shown.lines:
+            return Strip.blank(width, own)
+        words = self._words(y)
+        segments = (
+            [Segment(words, self._look.tones.muted)]
+            if words
+            else shown.line(y, self._cell(self._cursor), shown=self.has_focus)
+        )
+        return Strip(segments).adjust_cell_length(width, own).apply_style(own)
 
-    def _place(self, cursor: tuple[int, int]) -> Region:
-        painter = self._painter
-        row, column = painter.grid.row_of(cursor[0]), painter.grid.column_of(cursor[1])
-        lines = painter.lines_of(row)
-        x = GUTTER + column * painter.scale.width - self.scroll_offset.x
-        return Region(x, HEAD + lines[0] - self.scroll_offset.y, painter.scale.width, len(lines))
+    def _words(self, y: int) -> str:
+        """The part of the remark on a line; it stands amid the lines on which nothing is known."""
+        shown = self._panels
+        if not self._remark or shown is None or not shown.head <= y < shown.head + shown.first.lines:
+            return ""
+        lines = self._unknown()
+        width = max(20, self.size.width - GUTTER - 2)
+        words = Text(self._remark).wrap(self.app.console, min(width, 72))
+        first = shown.head + lines.start + max(0, (len(lines) - len(words)) // 2)
+        if len(words) > len(lines) or y - first not in range(len(words)):
+            return ""
+        return " " * (GUTTER + 1) + words[y - first].plain
+
+    def _unknown(self) -> range:
+        """The last lines of the maps, on which nothing is known."""
+        shown = self._panels
+        if shown is None:
+            return range(0)
+        known = [~np.isnan(painter.grid.values).all(axis=1) for painter in shown.painters]
+        last = max((int(np.flatnonzero(rows)[-1]) for rows in known if rows.any()), default=-1)
+        first = 0 if last < 0 else shown.first.lines_of(last)[-1] + 1
+        return range(first, shown.first.lines)
 
     def _repaint_cursor(self, old: tuple[int, int]) -> None:
-        left, came = self._place(old), self._place(self._cursor)
-        regions = {left, came}
-        for cursor, cell in ((old, left), (self._cursor, came)):
-            if left.y != came.y:
-                middle = self._painter.middle(self._painter.grid.row_of(cursor[0]))
-                regions.add(Region(0, HEAD + middle - self.scroll_offset.y, GUTTER, 1))
-            if left.x != came.x:
-                regions.add(Region(cell.x - LABEL_REACH, 0, cell.width + 2 * LABEL_REACH, 1))
+        shown = self._panels
+        if shown is None:
+            return
+        painter, cells = shown.first, [self._cell(old), self._cell(self._cursor)]
+        regions: set[Region] = set()
+        (row, column), (new_row, new_column) = cells
+        for at_row, at_column in cells:
+            lines = painter.lines_of(at_row)
+            for number in range(len(shown.painters)):
+                x = shown.start(number) + at_column * painter.scale.width
+                regions.add(Region(x, shown.head + lines[0], painter.scale.width, len(lines)))
+                if column != new_column:
+                    regions.add(
+                        Region(x - LABEL_REACH, shown.head - 2, painter.scale.width + 2 * LABEL_REACH, 1)
+                    )
+            if row != new_row:
+                regions.add(Region(0, shown.head + painter.middle(at_row), GUTTER, 1))
         bounds = self.size.region
         visible = [region.intersection(bounds) for region in regions]
         self.refresh(*(region for region in visible if region.area))
 
-    def _scroll_to_cursor(self) -> None:
-        cell = self._place(self._cursor)
-        width, height = self.size.width - GUTTER, self.size.height - HEAD
-        x, y = self.scroll_offset
-        left, top = cell.x - GUTTER + x, cell.y - HEAD + y
-        goal_x = left if left < x else left + cell.width - width if left + cell.width > x + width else x
-        goal_y = top if top < y else top + cell.height - height if top + cell.height > y + height else y
-        if (goal_x, goal_y) != (x, y):
-            self.scroll_to(goal_x, goal_y, animate=False, immediate=True)
+
+def _stepped(edges: np.ndarray, at: int, step: int) -> int:
+    """The first vector of the next cell; beyond the last cell the first vector there, before the first one
+    the vector before it."""
+    if at + step < 0:
+        return int(edges[0]) - 1
+    return int(edges[at + step]) if at + step < len(edges) else int(edges[-1])

@@ -12,6 +12,9 @@ from textual.containers import Vertical
 from textual.widget import Widget
 from textual.widgets import ContentSwitcher, Static
 
+from intruder_tui.engine.desk import Desk, Progress
+from intruder_tui.studies import StudyKind
+from intruder_tui.ui import readout
 from intruder_tui.ui import subject as words
 from intruder_tui.ui.look import Look
 from intruder_tui.ui.messages import CursorMoved
@@ -22,10 +25,11 @@ from intruder_tui.ui.widgets.compare import CompareView
 from intruder_tui.ui.widgets.heatmap import HeatmapMap
 from intruder_tui.ui.widgets.line import Line
 from intruder_tui.ui.widgets.model_map import MapView
-from intruder_tui.ui.widgets.pictures import SpectrumView, UpdateView
+from intruder_tui.ui.widgets.spectrum import SpectrumView
 from intruder_tui.ui.widgets.sweep import SweepPane
 from intruder_tui.ui.widgets.table import IntruderTable
 from intruder_tui.ui.widgets.tabs import View, ViewTabs
+from intruder_tui.ui.widgets.update import UpdateView
 from intruder_tui.ui.widgets.vector import VectorView, held
 from intruder_tui.views.heatmap import legend
 from intruder_tui.views.painter import GUTTER
@@ -120,6 +124,8 @@ class MatrixPane(Vertical):
         if one is None or scope is None:
             return None
         sweep, view_map = self.query_one(SweepPane), self.query_one(MapView)
+        heat = self.query_one(HeatmapMap)
+        heat.tell(readout.fields(one, self._desk), one.places, one.definition.eps)
         if self._view is View.SWEEP:
             sweep.tell(scope)
         return Shown(
@@ -130,6 +136,8 @@ class MatrixPane(Vertical):
             view_map.current(scope),
             sweep.curves(),
             sweep.whole,
+            heat.fields,
+            heat.extent,
             self._look,
         )
 
@@ -220,6 +228,8 @@ class MatrixPane(Vertical):
             case View.COMPARE:
                 compare = self.query_one(CompareView)
                 return compare.row or compare.plain()
+            case View.UPDATE if self._subject.viewable:
+                return self.query_one(UpdateView).plain()
         if self._page == VECTOR:
             return self.query_one(VectorView).plain()
         if self._view is View.INTRUDERS and self._subject.viewable:
@@ -254,9 +264,7 @@ class MatrixPane(Vertical):
     def _tell_view(self, one: Subject) -> None:
         match self._view:
             case View.HEATMAP:
-                definition = one.definition
-                side = None if one.result is None else one.result.side(definition.side)
-                self.query_one(HeatmapMap).tell(side, one.places, definition.eps)
+                self._tell_map(one)
                 self._tell_legend(one)
                 self._tell_cursor()
             case View.INTRUDERS:
@@ -269,9 +277,40 @@ class MatrixPane(Vertical):
             case View.SPECTRUM:
                 self.query_one(SpectrumView).tell(one)
             case View.UPDATE:
-                self.query_one(UpdateView).tell(one)
+                self.query_one(UpdateView).tell(one, self._desk)
             case _:
                 self._tell_whole()
+
+    def _tell_map(self, one: Subject) -> None:
+        heat, desk = self.query_one(HeatmapMap), self._desk
+        heat.tell(readout.fields(one, desk), one.places, one.definition.eps)
+        heat.remark = readout.remark(one, heat.fields, desk, self._look)
+
+    @property
+    def _desk(self) -> Desk | None:
+        return None if self._scope is None else self._scope.session.desk
+
+    def on_heatmap_map_arranged(self, event: HeatmapMap.Arranged) -> None:
+        """Another side, another window: the words under the map follow."""
+        event.stop()
+        if self._subject is not None and self._view is View.HEATMAP:
+            self._tell_view(self._subject)
+
+    def on_heatmap_map_wanted(self, event: HeatmapMap.Wanted) -> None:
+        """Ask for every cosine of the sides that are shown; those under way are taken back."""
+        event.stop()
+        one, desk = self._subject, self._desk
+        if one is None or desk is None or not one.viewable or one.result is None:
+            return
+        sides = [field.side for field in self.query_one(HeatmapMap).fields if field.whole is None]
+        running = [
+            side
+            for side in sides
+            if desk.progress(one.name, StudyKind.COSINES, side) in (Progress.QUEUED, Progress.COMPUTING)
+        ]
+        for side in running or sides:
+            (desk.cancel if running else desk.request)(one.name, StudyKind.COSINES, side)
+        self._tell_view(one)
 
     def _tell_whole(self) -> None:
         if self._scope is None:
@@ -296,8 +335,11 @@ class MatrixPane(Vertical):
 
     def _tell_cursor(self) -> None:
         if self._subject is not None:
-            cursor = self.query_one(HeatmapMap).cursor
-            self.query_one("#readout", Line).show(words.read_out(self._subject, cursor, self._look))
+            heat = self.query_one(HeatmapMap)
+            said = readout.read_out(
+                self._subject, heat.fields, heat.cursor, heat.block, heat.values(), self._look
+            )
+            self.query_one("#readout", Line).show(said)
 
     def _switch(self) -> None:
         shown = self._subject is None or self._subject.viewable or self._view in WHOLE
