@@ -1,14 +1,23 @@
-"""The line that filters the tree."""
+"""The line that filters the tree: patterns, states, and what is wrong with them."""
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.support.apps import Opened, opened
-from tests.support.llama import STRONG, WEAK
+from tests.support.engines import SilentEngine
+from tests.support.llama import REFUSED, SAME, STRONG, WEAK, llama_session
+from tests.support.sessions import finished
 from textual import events
 from textual.widgets import Input
 
 from intruder_tui.definition import Definition
+from intruder_tui.ui.filtering import FilterError, parse
+
+FIRST = "model.layers.0.self_attn.q_proj.weight"
 
 
 def label(one: Opened) -> str:
@@ -66,3 +75,117 @@ async def test_two_keys_without_a_pause_are_a_filter_and_its_letter() -> None:
         await one.settle()
         assert one.main.query_one("#filter", Input).value == "q"
         assert not one.engine.closed
+
+
+def rows(one: Opened) -> list[str]:
+    top = one.tree.root.data
+    assert top is not None
+    return [leaf.row or "" for leaf in top.leaves()]
+
+
+def box(one: Opened) -> Input:
+    return one.main.query_one("#filter", Input)
+
+
+async def write(one: Opened, words: str) -> None:
+    await one.press("slash")
+    box(one).value = words
+    await one.settle()
+
+
+async def test_words_are_regular_expressions_that_all_have_to_be_found() -> None:
+    async with opened() as one:
+        await write(one, "(q|k)_proj$")
+        assert rows(one) == []
+        await write(one, "(q|K)_PROJ [13]")
+        assert rows(one) == [
+            f"model.layers.{layer}.self_attn.{part}_proj.weight" for layer in (1, 3) for part in "qk"
+        ]
+        await write(one, "q_proj -layers.[12]")
+        assert [name.split(".")[2] for name in rows(one)] == ["0", "3"]
+        assert "2 of 35 rows" in one.line("#rows")
+
+
+async def test_a_bad_pattern_says_so_and_keeps_the_filter_before_it() -> None:
+    async with opened() as one:
+        await write(one, "q_proj")
+        kept = rows(one)
+        await one.press("space", *"k[")
+        assert rows(one) != kept  # "q_proj k" was a filter
+        kept = rows(one)
+        assert "k[: unterminated character set at 2; the filter before it stays" in one.line("#footer")
+        assert box(one).has_class("-bad")
+        await one.press("enter")
+        assert box(one).has_focus
+        await one.press("backspace")
+        assert not box(one).has_class("-bad")
+        assert one.line("#footer").startswith("enter keep")
+        assert rows(one) == kept
+
+
+@pytest.mark.parametrize(
+    ("words", "trouble"),
+    [
+        ("is:lost", "is:lost is none of intruders, undecided, failed"),
+        ("is:un", "is:un is one of undecided, unchanged"),
+        ("a{99999999999}", "a{99999999999}: too large a pattern"),
+        ("(?P<n", "(?P<n: missing >, unterminated name at 5"),
+    ],
+)
+async def test_what_can_not_be_understood_is_named(words: str, trouble: str) -> None:
+    async with opened() as one:
+        await write(one, words)
+        assert trouble in one.line("#footer")
+        assert len(rows(one)) == 35
+
+
+async def test_states_are_words_too() -> None:
+    engine = SilentEngine()
+    analysed = [STRONG, WEAK, FIRST]
+    llama = llama_session(engine, ready=analysed)
+    async with opened(llama, engine=engine) as one:
+        for words, found in (
+            ("is:intruders", [STRONG, WEAK]),
+            ("is:int attn", [STRONG]),
+            ("is:none", [FIRST]),
+            ("is:failed", [REFUSED]),
+            ("is:unchanged", [SAME]),
+            ("is:undecided", []),
+            ("is:marked", []),
+            ("is:waiting", []),
+        ):
+            await write(one, words)
+            assert rows(one) == found, words
+        await write(one, "is:todo")
+        assert len(rows(one)) == len(llama.default_names) - len(analysed) - 1
+        await write(one, "-is:other -is:todo -is:failed")
+        assert set(rows(one)) == {STRONG, WEAK, FIRST, SAME}
+
+
+async def test_no_row_leaves_or_comes_until_it_is_asked_for() -> None:
+    engine = SilentEngine()
+    llama = llama_session(engine, ready=[STRONG])
+    async with opened(llama, engine=engine) as one:
+        await write(one, "is:intruders")
+        await one.press("enter")
+        assert rows(one) == [STRONG]
+        llama.request(WEAK)
+        engine.say(finished(llama, WEAK))
+        await one.settle()
+        assert llama.count(WEAK, one.main.definition) == 1
+        assert rows(one) == [STRONG]
+        assert "O renews" in one.line("#rows")
+        await one.press("O")
+        assert rows(one) == [STRONG, WEAK]
+        assert "O renews" not in one.line("#rows")
+        await one.press(*["left_square_bracket"] * 9)
+        assert rows(one) == [STRONG, WEAK]
+        assert "O renews" in one.line("#rows")
+        await one.press("slash", "enter")
+        assert rows(one) == []
+
+
+@given(st.text(max_size=12))
+def test_whatever_is_typed_is_a_filter_or_refused_as_one(text: str) -> None:
+    with suppress(FilterError):
+        assert len(parse(text).terms) == len([word for word in text.split() if word != "-"])

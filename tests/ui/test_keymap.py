@@ -1,12 +1,24 @@
-"""Keys of one's own."""
+"""Keys and themes of one's own: what config.toml says, what of it can't be used, what is remembered."""
 
 from __future__ import annotations
 
-from tests.support.apps import opened
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from tests.support.apps import TRUECOLOR, opened
 from tests.support.engines import SilentEngine
 from tests.support.llama import llama_session
+from textual.command import CommandPalette
+from textual.widgets import OptionList
 
 from intruder_tui.definition import Side
+from intruder_tui.ui.app import IntruderApp
+from intruder_tui.ui.config import ENVIRONMENT, Config, chosen_theme, default_path, keep_theme, read_config
+from intruder_tui.ui.keymap import checked, places
+
+PLACES = places(IntruderApp)
 
 
 async def test_no_binding_takes_a_key_that_terminals_keep() -> None:
@@ -25,3 +37,221 @@ async def test_a_remapped_key_works_and_is_shown() -> None:
         await one.press("tab", "x")
         assert one.main.definition.side is Side.RIGHT
         assert "x side" in one.line("#footer")
+
+
+def test_every_binding_has_an_id_of_its_own() -> None:
+    ids = [name for place in PLACES for name in place.keys]
+    assert len(ids) == len(set(ids)) > 80
+    assert {"IntruderApp", "MainScreen", "LayerTree", "HelpScreen", "Sheet"} <= {
+        place.owner.__name__ for place in PLACES
+    }
+
+
+@pytest.mark.parametrize(
+    ("wanted", "keymap"),
+    [
+        ({"side": "w"}, {"side": "w"}),
+        ({"side": ","}, {"side": "comma"}),
+        ({"side": ["w", "W"]}, {"side": "w,W"}),
+        ({"side": "w, f5"}, {"side": "w,f5"}),
+        ({"side": "Ctrl+N"}, {"side": "ctrl+n"}),
+        ({"side": "shift+w"}, {"side": "W"}),
+        ({"side": "n", "next-intruder": "u"}, {"side": "n", "next-intruder": "u"}),
+        ({"k-up": "plus"}, {"k-up": "plus"}),
+        ({"tree.down": "z"}, {"tree.down": "z"}),  # the heatmap's: never before a person together
+        ({"back": "escape,w"}, {"back": "escape,w"}),
+    ],
+)
+def test_keys_that_can_be_used(wanted: dict[str, object], keymap: dict[str, str]) -> None:
+    assert checked(wanted, PLACES) == (keymap, [])
+
+
+@pytest.mark.parametrize(
+    ("wanted", "trouble"),
+    [
+        ({"sidee": "w"}, "[keys] sidee: no such action; near it side"),
+        ({"side": "ctl+w"}, "[keys] side: ctl+w is not a key"),
+        ({"side": "foo"}, "[keys] side: foo is not a key"),
+        ({"side": ""}, "[keys] side:  is not a key"),
+        ({"side": []}, "[keys] side: no key is given"),
+        ({"side": 3}, "[keys] side: 3 is not a key; write it in quotes"),
+        ({"side": "\x1b"}, "[keys] side: '\\x1b' is not a key"),
+        ({"side": "ctrl+i"}, "[keys] side: terminals send ctrl+i as tab"),
+        ({"side": "n"}, "[keys] side: n is taken by next-intruder; its own key stays"),
+        ({"side": "z"}, "[keys] side: z is taken by map.fit; its own key stays"),
+        ({"side": "space"}, "[keys] side: space is taken by the tree itself; its own key stays"),
+        ({"tree.down": "n"}, "[keys] tree.down: n is taken by next-intruder; its own key stays"),
+        ({"help.close": "j"}, "[keys] help.close: j is taken by sheet.down; its own key stays"),
+        ({"side": "w", "next-tuned": "w"}, "[keys] next-tuned: w is taken by side; its own key stays"),
+    ],
+)
+def test_keys_that_can_not_be_used_are_named(wanted: dict[str, object], trouble: str) -> None:
+    keymap, troubles = checked(wanted, PLACES)
+    assert troubles == [trouble]
+    assert len(keymap) == len(wanted) - 1
+
+
+def test_an_entry_that_falls_back_onto_a_taken_key_falls_with_it() -> None:
+    keymap, troubles = checked({"side": "q", "next-tuned": "u"}, PLACES)
+    assert keymap == {}
+    assert [one.split(":")[0] for one in troubles] == ["[keys] side", "[keys] next-tuned"]
+
+
+async def test_configured_keys_are_in_force_in_the_help_and_the_palette() -> None:
+    config = Config(keys={"side": "w", "scan": ["A", "f5"], "order": "n", "lost": "e"})
+    engine = SilentEngine()
+    async with opened(
+        llama_session(engine), engine=engine, options=replace(TRUECOLOR, config=config), size=(120, 200)
+    ) as one:
+        assert "[keys] lost: no such action" in one.notices
+        assert "and 1 more" in one.notices
+        assert "A analyses the other 26" in one.line("#findings")
+        await one.press("u")
+        assert one.main.definition.side is Side.LEFT
+        await one.press("w")
+        assert one.main.definition.side is Side.RIGHT
+        assert "w side" in one.line("#footer")
+        await one.press("question_mark")
+        lines = [line.strip(" │") for line in one.text().splitlines()]
+        assert any(line.startswith("A f5") and line.endswith(" scan") for line in lines)
+        assert any(line.startswith("w  ") and line.endswith(" side") for line in lines)
+        assert any(line.startswith("+  ") and line.endswith(" k-up") for line in lines)
+        assert any("w switches to the other one" in line for line in lines)
+        await one.press("escape", "f5")
+        assert one.submitted
+
+
+async def test_troubles_are_in_the_log(tmp_path: Path) -> None:
+    engine = SilentEngine()
+    engine.log_path = tmp_path / "log"
+    options = replace(
+        TRUECOLOR, config=Config(keys={"lost": "e", "side": "n"}, troubles=("config: unreadable",))
+    )
+    async with opened(llama_session(engine), engine=engine, options=options) as one:
+        assert "config: unreadable\nand 2 more; L shows the log" in one.notices
+        text = engine.log_path.read_text()
+        assert len(text.splitlines()) == 3
+        for words in ("config: unreadable", "[keys] lost: no such action", "[keys] side: n is taken by"):
+            assert words in text
+
+
+# The file ----------------------------------------------------------------------------------------
+
+
+def test_a_file_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text('[ui]\ntheme = "nord"\n[keys]\nside = "w"\nscan = ["a", "A"]\n')
+    assert read_config(path) == Config(path, "nord", {"side": "w", "scan": ["a", "A"]})
+
+
+@pytest.mark.parametrize(
+    ("text", "trouble"),
+    [
+        ("[keys", "is not TOML: "),
+        (b"\xff", "is not TOML: "),
+        ("keys = 3", "keys is 3 in "),
+        ("[ui]\ntheme = 3", "[ui] theme is 3; it is a name in quotes"),
+        ("[ui]\ncolour = 3", "[ui] colour: no such setting; there is theme"),
+        ("[key]\nside = 'w'", "[key] is not a table of "),
+    ],
+)
+def test_a_bad_file_is_told_in_a_line(tmp_path: Path, text: str | bytes, trouble: str) -> None:
+    path = tmp_path / "config.toml"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    config = read_config(path)
+    assert config.theme is None
+    assert config.keys == {}
+    (only,) = config.troubles
+    assert trouble in only
+    assert "\n" not in only
+
+
+def test_only_a_file_that_was_named_has_to_be_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(ENVIRONMENT, raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert default_path().name == "config.toml"
+    assert read_config() == Config(default_path())
+    lost = tmp_path / "lost.toml"
+    assert read_config(lost).troubles == (f"{lost}: No such file or directory",)
+    monkeypatch.setenv(ENVIRONMENT, str(lost))
+    assert read_config().troubles == (f"{lost}: No such file or directory",)
+    assert read_config(tmp_path).troubles == (f"{tmp_path}: Is a directory",)
+
+
+# Themes ------------------------------------------------------------------------------------------
+
+
+async def test_a_chosen_theme_is_drawn_at_once_and_remembered(tmp_path: Path) -> None:
+    choices = tmp_path / "state" / "choices.json"
+    options = replace(TRUECOLOR, choices=choices)
+    async with opened(options=options) as one:
+        dark = one.app._look.tones.accent
+        assert not choices.exists()
+        await one.press("t")
+        assert isinstance(one.app.screen, CommandPalette)
+        for letter in "solarized-light":
+            await one.pilot.press(letter.replace("-", "minus"))
+        for _ in range(40):
+            await one.settle(0.1)
+            if one.app.screen.query_one(OptionList).option_count == 1:
+                break
+        await one.press("enter")
+        await one.settle(0.3)
+        assert one.app.theme == "solarized-light"
+        assert json.loads(choices.read_text()) == {"theme": "solarized-light"}
+        assert one.app._look.tones.accent != dark
+        assert [path.name for path in choices.parent.iterdir()] == ["choices.json"]
+    async with opened(options=options) as one:
+        assert one.app.theme == "solarized-light"
+    async with opened(options=replace(options, theme="nord")) as one:
+        assert one.app.theme == "nord"
+    async with opened(options=replace(options, config=Config(tmp_path / "c.toml", theme="dracula"))) as one:
+        assert one.app.theme == "dracula"
+        one.app.choose_theme("ansi-dark")
+        await one.settle()
+        assert "names dracula, which comes back at the next start" in one.notices
+        assert chosen_theme(choices) == "solarized-light"
+
+
+async def test_every_theme_can_be_taken() -> None:
+    async with opened(size=(80, 24)) as one:
+        await one.press("n", "2")
+        for name in sorted(one.app.available_themes):
+            one.app.choose_theme(name)
+            await one.pilot.pause()
+            assert one.app.theme == name
+            look = one.app._look
+            assert look.mode == "truecolor"
+            assert look.tones.accent.color is not None
+            named = look.tones.accent.color.name in ("yellow", "magenta")
+            assert named == name.startswith("ansi-")
+
+
+def test_a_choice_that_can_not_be_kept_or_read_is_none(tmp_path: Path) -> None:
+    assert chosen_theme(None) is None
+    assert chosen_theme(tmp_path / "lost.json") is None
+    damaged = tmp_path / "damaged.json"
+    for text in ("{", "[]", "3", '{"theme": 3}'):
+        damaged.write_text(text)
+        assert chosen_theme(damaged) is None
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match=r"(?i)exist|directory"):
+        keep_theme(tmp_path / "file" / "choices.json", "nord")
+
+
+async def test_a_choice_that_can_not_be_kept_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    async with opened(options=replace(TRUECOLOR, choices=tmp_path / "file" / "choices.json")) as one:
+        one.app.choose_theme("nord")
+        await one.settle()
+        assert "Not remembered" in one.notices
+        assert one.app.theme == "nord"
+
+
+async def test_an_unknown_configured_theme_is_named(tmp_path: Path) -> None:
+    choices = tmp_path / "choices.json"
+    keep_theme(choices, "gone")
+    async with opened(options=replace(TRUECOLOR, choices=choices, config=Config(theme="[b]x"))) as one:
+        assert "[ui] theme: no theme [b]x; there are ansi-dark" in one.notices
+        assert one.app.theme == "intruder"

@@ -21,7 +21,7 @@ from intruder_tui.ui.widgets.tabs import View, tabs_text
 
 @pytest.fixture
 def plain() -> Look:
-    return look(UiOptions(colour="truecolor"), "truecolor", no_color=False, ansi=False)
+    return look(UiOptions(colour="truecolor"), "truecolor", no_color=False)
 
 
 def state(pending: int = 0, names: tuple[str, str] = ("Llama-2-7b", "magicoder-lora-r16")) -> HeaderState:
@@ -85,7 +85,8 @@ def test_the_relay_keeps_what_came_early_and_keeps_the_order() -> None:
 
 
 def test_an_ansi_theme_takes_the_terminal_s_own_colours_for_words() -> None:
-    own = look(UiOptions(), "truecolor", no_color=False, ansi=True)
+    own = look(UiOptions(), "truecolor", no_color=False)
+    own.suit(ansi=True, light=False)
     assert own.mode == "truecolor"
     assert own.tones.accent.color is not None
     assert own.tones.accent.color.name == "yellow"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from textual.app import App
 from textual.binding import Binding
 from textual.dom import DOMNode
-from textual.keys import Keys, format_key, key_to_character
+from textual.keys import REPLACED_KEYS, Keys, format_key, key_to_character
 from textual.screen import ModalScreen, Screen
 from textual.widget import Widget
 
@@ -158,13 +158,13 @@ def _key(word: str) -> str:
     *modifiers, last = word.split("+")
     modifiers = sorted(one.strip().lower() for one in modifiers)
     last = last.strip().lower() if modifiers or len(last) > 1 else last
+    last = _normal(last) if len(last) == 1 else last
     if modifiers == ["shift"] and len(last) == 1 and last.isalpha():
         return last.upper()
     key = "+".join([*modifiers, last])
     if key in SAME_AS:
         raise BadKeyError(f"terminals send {key} as {SAME_AS[key]}")
-    if not set(modifiers) <= MODIFIERS or not (
-        last in _NAMED or key_to_character(last) is not None or key in _NAMED
-    ):
+    known = last in _NAMED or key_to_character(REPLACED_KEYS.get(last, last)) is not None
+    if not known or not set(modifiers) <= MODIFIERS:
         raise BadKeyError(f"{printable(word)} is not a key")
     return key

@@ -42,8 +42,11 @@ def findings(session: Session, definition: Definition, look: Look, scan: str) ->
     else:
         totals = session.totals(definition)
         text = Text(session_sentence(totals, strongest(session, definition), definition, look.glyphs))
-        if totals.matrices and not (totals.answered or totals.pending or totals.failed):
+        left = totals.matrices - totals.answered - totals.failed
+        if left == totals.matrices and left and not totals.pending:
             text.append(f": {scan} analyses them all, enter the one under the cursor")
+        elif left and not totals.pending:
+            text.append(f"; {scan} analyses the other {left}")
     for note in session.pairing.notes:
         text.append(f"  {printable(note, 400)}", tones.muted)
     return text
