@@ -85,6 +85,11 @@ def view_entries(view: str, glyphs: Glyphs = UNICODE) -> list[Entry]:
             ("energy rank", "fewest singular values whose squares sum to 90, 95, 99 % of dW's"),
             ("adapter rank r", "from the adapter's configuration: an upper limit, not a measure"),
             ("rounding floor", "norm of W0 rounded to the tuned file's dtype, minus W0: dW near it is noise"),
+            ("scaling", "what B A is multiplied by: alpha / r, with rank stabilisation alpha / sqrt(r)"),
+            ("the slider", "the count that W0 + t dW would have; left and right move it, home goes to t = 1"),
+            ("component c", "the c-th term of dW's singular value decomposition, 0 is the largest"),
+            ("energy in", "(p_c . y_j) squared: how much of tuned vector j lies along the component"),
+            ("elsewhere", "what no component of dW carries: directions that the base had"),
         ],
         "Sweep": [
             (f"over {glyphs.eps}", "the count at this k for every threshold (the paper's Fig. 5)"),
@@ -111,6 +116,8 @@ def view_entries(view: str, glyphs: Glyphs = UNICODE) -> list[Entry]:
             ("lowest, at j", "the smallest best(j), j < k, at this step, and the rank of that vector"),
             ("first intruder j", "the smallest rank of any intruder at this step"),
             ("a line", "joins the steps' lowest values: results can't tell whether the vector is the same"),
+            ("followed", "f computes each step's vectors; an intruder is then the same direction all along"),
+            ("link", "|cos| with the vector of the step before; 0.71 or more, which one alone can have"),
         ],
         "Vector": [
             ("a bar", "|cos| of this tuned vector with one base vector, by the base's rank"),

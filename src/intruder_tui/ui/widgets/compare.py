@@ -9,6 +9,9 @@ from rich.text import Text
 from textual.binding import Binding, BindingType
 
 from intruder_tui.checkpoint.names import printable
+from intruder_tui.engine.desk import Progress
+from intruder_tui.studies import StudyKind
+from intruder_tui.ui.following import followed_steps
 from intruder_tui.ui.look import Look
 from intruder_tui.ui.messages import Jumped
 from intruder_tui.ui.outline import short_name
@@ -16,11 +19,15 @@ from intruder_tui.ui.scope import Scope, training_steps
 from intruder_tui.ui.widgets.picture import Picture
 from intruder_tui.views.compare import MOST_ROWS, Comparison, comparison, comparison_view, telling_rows
 from intruder_tui.views.series import SeriesView, Step, matrix_series, model_series
+from intruder_tui.views.tracks import FollowedStep, TracksView
 
 HEADS = 2
 """Lines over the first matrix: the heads, and the sums over all matrices."""
 SERIES = 24
 """Lines a series may take."""
+FOLLOW = (
+    "f follows each intruder of this matrix from step to step: it computes the top vectors of {} checkpoints."
+)
 ALONE = (
     "One tuned checkpoint is open. To compare several of one base, name them all: "
     "intruder-tui BASE TUNED TUNED2. A training directory opens every checkpoint-N in it."
@@ -37,6 +44,9 @@ class CompareView(Picture):
         Binding("g,home", "corner(0)", "First matrix", show=False, id="compare.first"),
         Binding("G,end", "corner(-1)", "Last matrix", show=False, id="compare.last"),
         Binding("enter", "jump", "Go to the matrix", show=False, id="compare.enter"),
+        Binding(
+            "f", "follow", "Follow the matrix's intruders over the steps", show=False, id="compare.follow"
+        ),
     ]
 
     def __init__(self, look: Look) -> None:
@@ -46,6 +56,7 @@ class CompareView(Picture):
         self._comparison: Comparison | None = None
         self._names: list[str] = []
         self._series: tuple[list[Step], list[Step]] = ([], [])
+        self._followed: list[FollowedStep] = []
         self._cursor = 0
 
     @property
@@ -80,6 +91,7 @@ class CompareView(Picture):
                 matrix_series(scope.sessions, self._steps, labels, name, scope.definition),
                 model_series(scope.sessions, self._steps, labels, scope.definition),
             )
+        self._followed = followed_steps(scope, self._steps)
         self.repaint()
         if self._names and before is not None and before.name != scope.name:
             self.reveal(self._cursor + HEADS)
@@ -93,12 +105,30 @@ class CompareView(Picture):
             return Text(ALONE)
         parts = [comparison_view(self._comparison, width=width, mode=look.mode, glyphs=look.glyphs)]
         names = (printable(short_name(scope.name)) if scope.name else "", "all matrices")
-        for name, steps in zip(names, self._series, strict=True):
+        for place, (name, steps) in enumerate(zip(names, self._series, strict=True)):
             if steps:
                 size = max(SERIES, len(steps) + 16)
                 view = SeriesView(steps, scope.definition, look.mode, look.glyphs, lines=size)
                 parts += [Text(), Text(f"{name} over the training steps", look.tones.active), view]
+            if place == 0 and self._followed and (steps or self._asked):
+                head = f"{name}: each intruder followed"
+                parts += [Text(), Text(head, look.tones.active), self._tracks(scope)]
         return Group(*parts)
+
+    @property
+    def followed(self) -> list[FollowedStep]:
+        """The selected matrix in every checkpoint; empty until somebody asked for its vectors."""
+        return self._followed if self._asked else []
+
+    @property
+    def _asked(self) -> bool:
+        return any(step.vectors is not None or step.note for step in self._followed)
+
+    def _tracks(self, scope: Scope) -> RenderableType:
+        """The followed intruders, or how to have them followed."""
+        if self._asked:
+            return TracksView(self._followed, scope.definition, self._look.mode, self._look.glyphs)
+        return Text(FOLLOW.format(len(self._followed)), self._look.tones.muted)
 
     def marked(self) -> range:
         """The cursor shows on the table's row."""
@@ -123,6 +153,23 @@ class CompareView(Picture):
             self._cursor = range(len(self._names))[which]
             self.repaint()
             self.reveal(self._cursor + HEADS if self._cursor else 0)
+
+    def action_follow(self) -> None:
+        """Ask every checkpoint for the selected matrix's tuned vectors; take back what is under way."""
+        scope = self._scope
+        if scope is None or scope.name is None or len(scope.sessions) < 2:
+            return
+        kind, name = StudyKind.VECTORS, scope.name
+        under_way = (Progress.QUEUED, Progress.COMPUTING)
+        desks = [session.desk for session in scope.sessions]
+        running = [desk for desk in desks if desk.progress(name, kind) in under_way]
+        for desk in running:
+            desk.cancel(name, kind)
+        if not running:
+            for desk in reversed(desks):  # the last one asked is the first one answered
+                desk.request(name, kind)
+        self._followed = followed_steps(scope, self._steps or [])
+        self.repaint()
 
     def action_jump(self) -> None:
         """Make the matrix the selected one."""

@@ -1,0 +1,288 @@
+"""Intruders followed across the checkpoints of a run: rank, singular value and best cosine (Fig. 7).
+
+A vector of one step continues as the vector of the next analysed step that lies nearest to it: |cos| at least
+1 / sqrt(2), which at most one vector can have. Where none has it, the direction has left the kept vectors or
+has turned too far between the two steps, and the track ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.style import Style
+from rich.table import Table
+from rich.text import Text
+
+from intruder_tui.checkpoint.names import printable
+from intruder_tui.definition import Definition, Side, Verdict
+from intruder_tui.results import Similarity
+from intruder_tui.studies import TunedVectors
+from intruder_tui.views import numbers
+from intruder_tui.views.glyphs import UNICODE, Glyphs
+from intruder_tui.views.palette import ColourMode, tones
+from intruder_tui.views.plot import Curve, Plot, beside
+
+LINK = 0.5**0.5
+"""At most one of several orthonormal vectors is so near to another."""
+DRAWN = 6
+"""Tracks that are plotted and listed; the strongest intruders first."""
+NARROW = 84
+"""Columns below which the two plots stand one above the other."""
+
+Chain = dict[int, tuple[int, float]]
+"""Place among the steps -> (rank there, |cos| with the vector of the step before; 1 at the start)."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class FollowedStep:
+    """What is known of one matrix at one step.
+
+    Attributes:
+        label, step: the checkpoint's name and training step; None where nothing says it.
+        vectors: its top tuned vectors; None where they were not computed.
+        similarity: bounds of best(j) on the side in force; None while not analysed.
+        note: why the vectors are missing, or how far they are; may be empty.
+    """
+
+    label: str
+    step: int | None
+    vectors: TunedVectors | None
+    similarity: Similarity | None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A followed vector at one step: rank, singular value, link to the step before, bounds of best(j).
+
+    `intruder` where it certainly is one under the definition in force.
+    """
+
+    j: int
+    sigma: float
+    link: float
+    lower: float | None
+    upper: float | None
+    intruder: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """One direction over the steps, in their order; None where it is not among the kept vectors."""
+
+    points: tuple[Point | None, ...]
+
+    @property
+    def lowest(self) -> float:
+        """The lowest upper bound of its best cosine at any step; infinite where none is known."""
+        known = [p.upper for p in self.points if p is not None and p.upper is not None]
+        return min(known, default=float("inf"))
+
+    @property
+    def last(self) -> Point:
+        """Where it was seen last."""
+        return next(point for point in reversed(self.points) if point is not None)
+
+
+def chains(vectors: Sequence[TunedVectors | None], side: Side) -> list[Chain]:
+    """Every direction of the given steps, followed through those that have vectors."""
+    found: list[Chain] = []
+    before: tuple[TunedVectors, dict[int, Chain]] | None = None
+    for place, one in enumerate(vectors):
+        if one is None:
+            continue
+        here: dict[int, Chain] = {}
+        if before is not None:
+            links = before[0].links(one, side)
+            for j, chain in before[1].items():
+                to = int(links[j].argmax()) if links.shape[1] else 0
+                if links.shape[1] and links[j, to] >= LINK and int(links[:, to].argmax()) == j:
+                    chain[place] = (to, float(links[j, to]))
+                    here[to] = chain
+        for j in range(len(one.sigma)):
+            if j not in here:
+                here[j] = {place: (j, 1.0)}
+                found.append(here[j])
+        before = (one, here)
+    return found
+
+
+def tracks(steps: Sequence[FollowedStep], definition: Definition) -> list[Track]:
+    """The directions that are certain intruders, j < k, at one step or more; the most foreign first."""
+    found = []
+    for chain in chains([step.vectors for step in steps], definition.side):
+        points = [
+            _point(step, *chain[place], definition) if place in chain else None
+            for place, step in enumerate(steps)
+        ]
+        if any(point is not None and point.intruder for point in points):
+            found.append(Track(tuple(points)))
+    return sorted(found, key=lambda track: track.lowest)
+
+
+def _point(step: FollowedStep, j: int, link: float, definition: Definition) -> Point:
+    assert step.vectors is not None
+    sigma, side = float(step.vectors.sigma[j]), step.similarity
+    if side is None or j >= len(side.lower):
+        return Point(j, sigma, link, None, None, False)
+    intruder = j < definition.k and side.verdict(j, definition.eps) is Verdict.INTRUDER
+    return Point(j, sigma, link, float(side.lower[j]), float(side.upper[j]), intruder)
+
+
+@dataclass(frozen=True, eq=False)
+class TracksView:
+    """A rich renderable: singular value and best cosine over the steps, and a table with the ranks.
+
+    Attributes:
+        steps: in order.
+        lines: for the plots.
+    """
+
+    steps: Sequence[FollowedStep]
+    definition: Definition
+    mode: ColourMode = ColourMode.TRUECOLOR
+    glyphs: Glyphs = UNICODE
+    lines: int = 14
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Plots, table, what is missing, what a track is."""
+        tone = tones(self.mode)
+        found = tracks(self.steps, self.definition)
+        shown = found[:DRAWN]
+        if shown and sum(step.vectors is not None for step in self.steps) > 1:
+            plots = [self._sigmas(shown), self._cosines(shown)]
+            if options.max_width >= NARROW:
+                yield from beside(console, options, plots)
+            else:
+                yield from plots
+            yield Text()
+        if shown:
+            yield self._table(shown, options.max_width)
+        if len(found) > DRAWN:
+            yield Text(f"{len(found) - DRAWN} more", tone.muted)
+        yield Text(self._words(found), tone.muted)
+
+    def _words(self, found: Sequence[Track]) -> str:
+        known = sum(step.vectors is not None for step in self.steps)
+        parts = []
+        if known and not found:
+            analysed = sum(step.similarity is not None for step in self.steps)
+            parts.append(
+                f"No intruder in the top {self.definition.k} of any of the {analysed} steps analysed, side "
+                f"{self.definition.side}."
+            )
+        missing = [step for step in self.steps if step.vectors is None]
+        if missing:
+            notes = list(dict.fromkeys(step.note for step in missing if step.note))
+            parts.append(
+                f"{known} of {len(self.steps)} steps have their vectors"
+                + "".join(f"; {printable(note, 120)}" for note in notes[:2])
+                + "."
+            )
+        parts.append(
+            f"A track joins a vector to the one of the next step with |cos| of {LINK:.2f} or more: "
+            "at most one has it."
+        )
+        return " ".join(parts)
+
+    def _curves(self, shown: Sequence[Track], cosine: bool) -> list[Curve]:
+        x = np.array(axis_of(self.steps)[1])
+        curves = []
+        for track in shown:
+            values = [
+                np.nan if p is None or (value := p.upper if cosine else p.sigma) is None else value
+                for p in track.points
+            ]
+            curves.append(Curve(track_name(track), x, np.array(values), points=True))
+        return curves
+
+    def _sigmas(self, shown: Sequence[Track]) -> Plot:
+        return Plot(
+            self._curves(shown, False),
+            axis_of(self.steps)[0],
+            level=None,
+            whole_x=True,
+            mode=self.mode,
+            glyphs=self.glyphs,
+            lines=self.lines,
+        )
+
+    def _cosines(self, shown: Sequence[Track]) -> Plot:
+        eps = self.definition.eps
+        return Plot(
+            self._curves(shown, True),
+            axis_of(self.steps)[0],
+            (0.0, 1.0),
+            level=(eps, f"best |cos|, {self.glyphs.eps} {eps:.2f}"),
+            whole_x=True,
+            mode=self.mode,
+            glyphs=self.glyphs,
+            lines=self.lines,
+        )
+
+    def _table(self, shown: Sequence[Track], width: int) -> Table:
+        tone, glyphs = tones(self.mode), self.glyphs
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style=tone.muted)
+        table.add_column("", no_wrap=True)
+        places = _spread(len(self.steps), max(2, (width - 14) // 12))
+        axis = axis_of(self.steps)[1]
+        for place in places:
+            table.add_column(f"{axis[place]:.0f}", justify="right", no_wrap=True)
+        for number, track in enumerate(shown):
+            sign = glyphs.curves[number % len(glyphs.curves)]
+            rows: tuple[tuple[str, list[str]], ...] = (
+                (f"{sign} rank j", [self._cell(track, place, "j") for place in places]),
+                (f"  {glyphs.sigma}", [self._cell(track, place, "sigma") for place in places]),
+                ("  best |cos|", [self._cell(track, place, "best") for place in places]),
+                ("  link", [self._cell(track, place, "link") for place in places]),
+            )
+            for which, (name, cells) in enumerate(rows):
+                styles = [self._style(track, place) if which < 3 else tone.muted for place in places]
+                table.add_row(
+                    Text(name, tone.strong if which == 0 else tone.muted),
+                    *(Text(cell, style) for cell, style in zip(cells, styles, strict=True)),
+                )
+        return table
+
+    def _style(self, track: Track, place: int) -> Style:
+        tone, point = tones(self.mode), track.points[place]
+        return tone.accent if point is not None and point.intruder else tone.text
+
+    def _cell(self, track: Track, place: int, what: str) -> str:
+        point, glyphs = track.points[place], self.glyphs
+        if point is None:
+            return glyphs.idle if self.steps[place].vectors is None else glyphs.dash
+        match what:
+            case "j":
+                return str(point.j)
+            case "sigma":
+                return numbers.three_digits(point.sigma)
+            case "link":
+                first = all(p is None for p in track.points[:place])
+                return glyphs.dash if first else f"{point.link:.2f}"
+        if point.lower is None or point.upper is None:
+            return glyphs.idle
+        return numbers.cosine(point.lower, point.upper, eps=self.definition.eps, glyphs=glyphs)
+
+
+def axis_of(steps: Sequence[FollowedStep]) -> tuple[str, list[float]]:
+    """What x is and where every step stands: training steps, or places where one is unknown or two agree."""
+    known = [step.step for step in steps if step.step is not None]
+    if len(known) == len(steps) and len(set(known)) == len(known):
+        return "step", [float(step) for step in known]
+    return "place", [float(place) for place in range(1, len(steps) + 1)]
+
+
+def track_name(track: Track) -> str:
+    """The name of a track: the rank where it was seen last."""
+    return f"j {track.last.j}" if track.points[-1] is not None else f"last at j {track.last.j}"
+
+
+def _spread(count: int, most: int) -> list[int]:
+    """At most `most` places out of `count`, evenly, the first and the last among them."""
+    if count <= most:
+        return list(range(count))
+    return sorted({round(n * (count - 1) / (most - 1)) for n in range(most)})
