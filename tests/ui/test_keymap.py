@@ -50,16 +50,16 @@ def test_every_binding_has_an_id_of_its_own() -> None:
 @pytest.mark.parametrize(
     ("wanted", "keymap"),
     [
-        ({"side": "w"}, {"side": "w"}),
+        ({"side": "f7"}, {"side": "f7"}),
         ({"side": ","}, {"side": "comma"}),
-        ({"side": ["w", "W"]}, {"side": "w,W"}),
-        ({"side": "w, f5"}, {"side": "w,f5"}),
+        ({"side": ["f7", "Q"]}, {"side": "f7,Q"}),
+        ({"side": "f7, f5"}, {"side": "f7,f5"}),
         ({"side": "Ctrl+N"}, {"side": "ctrl+n"}),
-        ({"side": "shift+w"}, {"side": "W"}),
+        ({"side": "shift+q"}, {"side": "Q"}),
         ({"side": "n", "next-intruder": "u"}, {"side": "n", "next-intruder": "u"}),
         ({"k-up": "plus"}, {"k-up": "plus"}),
         ({"tree.down": "z"}, {"tree.down": "z"}),  # the heatmap's: never before a person together
-        ({"back": "escape,w"}, {"back": "escape,w"}),
+        ({"back": "escape,f7"}, {"back": "escape,f7"}),
     ],
 )
 def test_keys_that_can_be_used(wanted: dict[str, object], keymap: dict[str, str]) -> None:
@@ -69,8 +69,8 @@ def test_keys_that_can_be_used(wanted: dict[str, object], keymap: dict[str, str]
 @pytest.mark.parametrize(
     ("wanted", "trouble"),
     [
-        ({"sidee": "w"}, "[keys] sidee: no such action; near it side"),
-        ({"side": "ctl+w"}, "[keys] side: ctl+w is not a key"),
+        ({"sidee": "f7"}, "[keys] sidee: no such action; near it side"),
+        ({"side": "ctl+f7"}, "[keys] side: ctl+f7 is not a key"),
         ({"side": "foo"}, "[keys] side: foo is not a key"),
         ({"side": ""}, "[keys] side:  is not a key"),
         ({"side": []}, "[keys] side: no key is given"),
@@ -78,11 +78,11 @@ def test_keys_that_can_be_used(wanted: dict[str, object], keymap: dict[str, str]
         ({"side": "\x1b"}, "[keys] side: '\\x1b' is not a key"),
         ({"side": "ctrl+i"}, "[keys] side: terminals send ctrl+i as tab"),
         ({"side": "n"}, "[keys] side: n is taken by next-intruder; its own key stays"),
-        ({"side": "z"}, "[keys] side: z is taken by map.fit; its own key stays"),
+        ({"side": "enter"}, "[keys] side: enter is taken by tree.enter; its own key stays"),
         ({"side": "space"}, "[keys] side: space is taken by the tree itself; its own key stays"),
         ({"tree.down": "n"}, "[keys] tree.down: n is taken by next-intruder; its own key stays"),
         ({"help.close": "j"}, "[keys] help.close: j is taken by sheet.down; its own key stays"),
-        ({"side": "w", "next-tuned": "w"}, "[keys] next-tuned: w is taken by side; its own key stays"),
+        ({"side": "f7", "next-tuned": "f7"}, "[keys] next-tuned: f7 is taken by side; its own key stays"),
     ],
 )
 def test_keys_that_can_not_be_used_are_named(wanted: dict[str, object], trouble: str) -> None:
@@ -98,7 +98,7 @@ def test_an_entry_that_falls_back_onto_a_taken_key_falls_with_it() -> None:
 
 
 async def test_configured_keys_are_in_force_in_the_help_and_the_palette() -> None:
-    config = Config(keys={"side": "w", "scan": ["A", "f5"], "order": "n", "lost": "e"})
+    config = Config(keys={"side": "f7", "scan": ["A", "f5"], "order": "n", "lost": "e"})
     engine = SilentEngine()
     async with opened(
         llama_session(engine), engine=engine, options=replace(TRUECOLOR, config=config), size=(120, 200)
@@ -108,15 +108,15 @@ async def test_configured_keys_are_in_force_in_the_help_and_the_palette() -> Non
         assert "A analyses the other 26" in one.line("#findings")
         await one.press("u")
         assert one.main.definition.side is Side.LEFT
-        await one.press("w")
+        await one.press("f7")
         assert one.main.definition.side is Side.RIGHT
-        assert "w side" in one.line("#footer")
+        assert "f7 side" in one.line("#footer")
         await one.press("question_mark")
         lines = [line.strip(" │") for line in one.text().splitlines()]
         assert any(line.startswith("A f5") and line.endswith(" scan") for line in lines)
-        assert any(line.startswith("w  ") and line.endswith(" side") for line in lines)
+        assert any(line.startswith("f7  ") and line.endswith(" side") for line in lines)
         assert any(line.startswith("+  ") and line.endswith(" k-up") for line in lines)
-        assert any("w switches to the other one" in line for line in lines)
+        assert any("f7 switches to the other one" in line for line in lines)
         await one.press("escape", "f5")
         assert one.submitted
 

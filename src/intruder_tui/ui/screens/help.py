@@ -25,6 +25,12 @@ from intruder_tui.views.glossary import Entry, definition_in_force, marks, view_
 from intruder_tui.views.glyphs import Glyphs
 from intruder_tui.views.sentence import FORGETTING
 
+PARTS = {view: (view.value,) for view in View} | {
+    View.INTRUDERS: ("Intruders", "Vector"),
+    View.COMPARE: ("Compare", "Series"),
+}
+"""What a view is made of, by the glossary's names."""
+
 
 class Sheet(VerticalScroll):
     """A scrolling sheet over the screen."""
@@ -64,7 +70,7 @@ class HelpScreen(ModalScreen[None]):
         look, glyphs = self._look, self._look.glyphs
         return Group(
             self._part("In force now", definition_in_force(self._definition, glyphs, self._key("side"))),
-            self._part(f"{self._view.value}", view_entries(self._view.value, glyphs)),
+            *(self._part(name, view_entries(name, glyphs)) for name in PARTS[self._view]),
             self._part("What it may mean", [("inference", FORGETTING)]),
             self._part("Marks in the tree", [*marks(glyphs), *tree_marks(glyphs)]),
             self._part(f"Filter ({self._key('filter')})", FILTER),
@@ -124,7 +130,7 @@ class HelpScreen(ModalScreen[None]):
         return Group(Text("Keys", self._look.tones.active), table, Text(), how, Text())
 
 
-EXAMPLE = 'side = "w"'
+EXAMPLE = 'scan = "f5"'
 
 
 def tree_marks(glyphs: Glyphs) -> list[Entry]:
