@@ -15,10 +15,12 @@ from rich.segment import Segment, Segments
 from rich.text import Text
 from textual.strip import Strip
 
+from intruder_tui.checkpoint.names import printable
 from intruder_tui.engine.session import Session
 from intruder_tui.export.caption import caption, identity_document
 from intruder_tui.export.matrix import matrix_document
 from intruder_tui.export.snapshot import stem
+from intruder_tui.studies import Scalings
 from intruder_tui.ui import subject as words
 from intruder_tui.ui.look import Look
 from intruder_tui.ui.scope import Scope
@@ -32,8 +34,10 @@ from intruder_tui.views.intruders import intruder_table
 from intruder_tui.views.map_picture import MapPicture
 from intruder_tui.views.model_map import ModelMap
 from intruder_tui.views.palette import ColourMode
+from intruder_tui.views.scalings import ScalingView
 from intruder_tui.views.spectrum import Spectrum
 from intruder_tui.views.sweep import Sweep, SweepView
+from intruder_tui.views.tracks import FollowedStep, TracksView
 from intruder_tui.views.update import update_view
 from intruder_tui.views.vector import VectorPlot, profile
 
@@ -53,6 +57,8 @@ class Shown:
         sweeps: the curves in front, over eps and over k.
         whole: whether those are of whole checkpoints.
         fields, extent: the heatmap's sides, and the window it shows.
+        scaling: what is known at other scalings, and the slider's place; None where nothing is.
+        followed: the matrix in every checkpoint; empty where nobody asked for its vectors.
     """
 
     one: Subject
@@ -64,6 +70,8 @@ class Shown:
     whole: bool
     fields: Sequence[Field]
     extent: Extent
+    scaling: tuple[Scalings, int] | None
+    followed: Sequence[FollowedStep]
     look: Look
 
     @property
@@ -80,12 +88,21 @@ class Shown:
 
     def document(self) -> dict[str, Any]:
         """The data, with definition and identities."""
+        from intruder_tui.export.studies import scalings_document, tracks_document
+
+        definition = self.scope.definition
         if not self.of_model:
-            return matrix_document(self.scope.session, self.one.name, self.scope.definition)
-        return identity_document(self.scope.sessions, self.scope.definition) | {
+            found = matrix_document(self.scope.session, self.one.name, definition)
+            if self.view is View.UPDATE and self.scaling is not None:
+                found["scalings"] = scalings_document(*self.scaling, definition)
+            return found
+        found = identity_document(self.scope.sessions, definition) | {
             "view": self.view.value,
             "matrices": counts(self.scope.sessions, self.scope),
         }
+        if self.view is View.COMPARE and self.followed:
+            found["followed"] = tracks_document(self.one.name, self.followed, definition)
+        return found
 
     def picture(self) -> RenderableType:
         """Title, the whole view, and what was found."""
@@ -106,7 +123,11 @@ class Shown:
                 return MapPicture(self.map, WIDTH, None, colours, glyphs)
             case View.COMPARE:
                 compared = comparison(self.scope.sessions, definition)
-                return comparison_view(compared, width=WIDTH, mode=colours, glyphs=glyphs)
+                table = comparison_view(compared, width=WIDTH, mode=colours, glyphs=glyphs)
+                if not self.followed:
+                    return table
+                head = Text(f"{printable(self.one.name)}: each intruder followed", self.look.tones.strong)
+                return Group(table, Text(), head, TracksView(self.followed, definition, colours, glyphs))
         if result is None or not self.one.viewable:
             return words.notice(self.one, self.look, "")
         match self.view:
@@ -123,12 +144,16 @@ class Shown:
             case View.SPECTRUM:
                 return Spectrum(result, definition, colours, glyphs, 30)
             case _:
-                return update_view(result, width=WIDTH, mode=colours, glyphs=glyphs)
+                measures = update_view(result, width=WIDTH, mode=colours, glyphs=glyphs)
+                if self.scaling is None:
+                    return measures
+                return Group(measures, Text(), ScalingView(*self.scaling, definition, colours, glyphs))
 
     def figure(self) -> str | None:
         """The figure for papers; None where there is nothing to draw."""
         from intruder_tui.export.figures import spectrum_figure, sweep_figure, update_figure
         from intruder_tui.export.grids import heatmap_figure, map_figure
+        from intruder_tui.export.scalings import scaling_figure, tracks_figure
 
         scope, result = self.scope, self.one.result
         if self.of_model:
@@ -142,6 +167,9 @@ class Shown:
                     return sweep_figure(self.sweeps[0], scope.definition, head)
                 case View.MAP:
                     return map_figure(self.map, head)
+                case View.COMPARE:
+                    named = caption(scope.sessions, scope.definition, self.one.name)
+                    return tracks_figure(self.followed, scope.definition, named)
             if result is None or not self.one.viewable:
                 return None
             match self.view:
@@ -150,6 +178,8 @@ class Shown:
                     return heatmap_figure(side, scope.definition, head, extent=self.extent)
                 case View.SPECTRUM:
                     return spectrum_figure(result, scope.definition, head)
+                case View.UPDATE if self.scaling is not None:
+                    return scaling_figure(*self.scaling, scope.definition, head)
                 case View.UPDATE:
                     return update_figure(result, head)
         except ValueError:  # the results hold nothing that the figure shows
@@ -157,9 +187,13 @@ class Shown:
         return None
 
     def table(self) -> str | None:
-        """The intruder table as CSV; None where there is none."""
+        """The intruder table, or the scalings in front, as CSV; None where there are none."""
         if self.of_model or self.one.result is None or not self.one.viewable:
             return None
+        if self.view is View.UPDATE and self.scaling is not None:
+            from intruder_tui.export.studies import scalings_csv
+
+            return scalings_csv(self.one.name, self.scaling[0], self.scope.definition)
         from intruder_tui.export.tables import matrix_csv
 
         return matrix_csv(self.one.name, self.one.result, self.scope.definition)

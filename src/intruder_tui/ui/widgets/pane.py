@@ -138,6 +138,8 @@ class MatrixPane(Vertical):
             sweep.whole,
             heat.fields,
             heat.extent,
+            self.query_one(UpdateView).known(one, self._desk),
+            self.query_one(CompareView).followed,
             self._look,
         )
 

@@ -52,20 +52,12 @@ class UpdateView(Picture):
         self._subject, self._desk = one, desk
         self.repaint()
 
-    @property
-    def scalings(self) -> Scalings | None:
-        """What is known of the selected matrix at other scalings."""
-        if self._subject is None or self._desk is None:
+    def known(self, one: Subject | None, desk: Desk | None) -> tuple[Scalings, int] | None:
+        """What is known of a subject at other scalings, and the slider's place among them."""
+        found = None if one is None or desk is None else desk.scalings(one.name)
+        if found is None:
             return None
-        return self._desk.scalings(self._subject.name)
-
-    @property
-    def at(self) -> int | None:
-        """The slider's place among them; None where they are not known."""
-        known = self.scalings
-        if known is None:
-            return None
-        return known.own if self._at is None else min(self._at, len(known.multiples) - 1)
+        return found, found.own if self._at is None else min(self._at, len(found.multiples) - 1)
 
     def drawn(self, width: int, lines: int) -> RenderableType:
         """The measures, then the slider."""
@@ -76,19 +68,20 @@ class UpdateView(Picture):
         options = self.app.console.options.update(width=width)
         self._slider = len(self.app.console.render_lines(above, options)) + 1
         parts = [above, Text(), Text(HEAD, look.tones.active)]
-        known, at = self.scalings, self.at
-        if known is None or at is None:
+        known = self.known(one, self._desk)
+        if known is None:
             return Group(*parts, self._why_not())
         plot = min(PLOT[1], max(PLOT[0], lines - self._slider - 6))
-        return Group(*parts, ScalingView(known, at, one.definition, look.mode, look.glyphs, plot))
+        return Group(*parts, ScalingView(*known, one.definition, look.mode, look.glyphs, plot))
 
     def action_slide(self, step: int) -> None:
         """Move the slider by one scaling; ask for them where they are not known."""
-        known, at = self.scalings, self.at
-        if known is None or at is None:
+        known = self.known(self._subject, self._desk)
+        if known is None:
             self._request()
             return
-        self._at = min(max(0, at + step), len(known.multiples) - 1)
+        scalings, at = known
+        self._at = min(max(0, at + step), len(scalings.multiples) - 1)
         self.repaint()
         self._reveal()
 
