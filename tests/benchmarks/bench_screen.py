@@ -33,19 +33,24 @@ def after(terminal: Terminal, keys: str) -> int:
     return terminal.read(QUIET)
 
 
-def measure(cache: Path, columns: int, lines: int, mode: str, k: int) -> tuple[int, int, int, int]:
-    """Bytes of a full frame, of a cursor move in the heatmap, of a change of eps, and of 3 s of rest."""
+def measure(cache: Path, columns: int, lines: int, mode: str, k: int) -> tuple[int, ...]:
+    """Bytes of a full frame, of cursor moves in the heatmap (k x k, both sides, all vectors), of a change of
+    eps, and of 3 s of rest."""
     terminal = opened(cache, columns, lines, "--color", mode, "--k", str(k))
     try:
         after(terminal, "\t")
-        moves = [after(terminal, key) for key in "ljljhkhk"]
+        moves = []
+        for window in ("", "U", "Uw"):
+            after(terminal, window)
+            moves.append(max(after(terminal, key) for key in "ljljhkhk"))
+        after(terminal, "w")
         eps = after(terminal, "[")
         rest = terminal.read(3.0)
         terminal.resize(columns, lines + 1)
         terminal.read(QUIET)
         terminal.resize(columns, lines)
         frame = terminal.read(QUIET)
-        return frame, max(moves), eps, rest
+        return (frame, *moves, eps, rest)
     finally:
         terminal.close()
 
@@ -70,14 +75,15 @@ def main() -> None:
         opened(cache, 80, 24).close()
         print(f"first paint {first_paint(cache):.2f} s from the command")
         print(
-            f"{'size':>8} {'colours':>10} {'k':>4} {'frame':>8} {'cursor':>7} {'eps':>7} {'rest':>5}  bytes"
+            f"{'size':>8} {'colours':>10} {'k':>4} {'frame':>8} {'cursor':>7} {'both':>7} {'all':>7} "
+            f"{'eps':>7} {'rest':>5}  bytes"
         )
         for k in KS:
             for columns, lines in SIZES:
                 for mode in MODES:
-                    frame, move, eps, rest = measure(cache, columns, lines, mode, k)
-                    name = f"{columns}x{lines}"
-                    print(f"{name:>8} {mode:>10} {k:>4} {frame:>8} {move:>7} {eps:>7} {rest:>5}", flush=True)
+                    frame, *moves, eps, rest = measure(cache, columns, lines, mode, k)
+                    name, shown = f"{columns}x{lines}", " ".join(f"{move:>7}" for move in moves)
+                    print(f"{name:>8} {mode:>10} {k:>4} {frame:>8} {shown} {eps:>7} {rest:>5}", flush=True)
 
 
 if __name__ == "__main__":

@@ -350,23 +350,21 @@ class HeatmapMap(Widget, can_focus=True):
         shown = self._panels
         if shown is None:
             return
-        painter, cells = shown.first, [self._cell(old), self._cell(self._cursor)]
-        regions: set[Region] = set()
-        (row, column), (new_row, new_column) = cells
+        painter, ends = shown.first, dict[int, int]()
+        (row, column), (new_row, new_column) = cells = self._cell(old), self._cell(self._cursor)
+        last = shown.start(len(shown.painters) - 1)
         for at_row, at_column in cells:
-            lines = painter.lines_of(at_row)
-            for number in range(len(shown.painters)):
-                x = shown.start(number) + at_column * painter.scale.width
-                regions.add(Region(x, shown.head + lines[0], painter.scale.width, len(lines)))
-                if column != new_column:
-                    regions.add(
-                        Region(x - LABEL_REACH, shown.head - 2, painter.scale.width + 2 * LABEL_REACH, 1)
-                    )
+            end = last + (at_column + 1) * painter.scale.width
+            for line in painter.lines_of(at_row):
+                ends[shown.head + line] = max(end, ends.get(shown.head + line, 0))
+            if column != new_column:
+                ends[shown.head - 2] = max(end + LABEL_REACH, ends.get(shown.head - 2, 0))
             if row != new_row:
-                regions.add(Region(0, shown.head + painter.middle(at_row), GUTTER, 1))
+                ends.setdefault(shown.head + painter.middle(at_row), GUTTER)
+        # One region a line: Textual writes each from the left edge, however far to the right it begins.
         bounds = self.size.region
-        visible = [region.intersection(bounds) for region in regions]
-        self.refresh(*(region for region in visible if region.area))
+        regions = [Region(0, y, end, 1).intersection(bounds) for y, end in sorted(ends.items())]
+        self.refresh(*(region for region in regions if region.area))
 
 
 def _stepped(edges: np.ndarray, at: int, step: int) -> int:
