@@ -6,10 +6,14 @@ import threading
 
 import pytest
 from rich.cells import cell_len
+from rich.segment import Segment
+from textual.color import Color
+from textual.theme import BUILTIN_THEMES
 
 from intruder_tui.definition import Definition
 from intruder_tui.engine.protocol import Event, Ready
 from intruder_tui.engine.tally import Totals
+from intruder_tui.ui.ground import Ground
 from intruder_tui.ui.keys import HINTS, MAIN, ORDER
 from intruder_tui.ui.look import Look, look
 from intruder_tui.ui.options import UiOptions
@@ -86,7 +90,12 @@ def test_the_relay_keeps_what_came_early_and_keeps_the_order() -> None:
 
 def test_an_ansi_theme_takes_the_terminal_s_own_colours_for_words() -> None:
     own = look(UiOptions(), "truecolor", no_color=False)
-    own.suit(ansi=True, light=False)
-    assert own.mode == "truecolor"
-    assert own.tones.accent.color is not None
-    assert own.tones.accent.color.name == "yellow"
+    line = [Segment("2", own.tones.accent), Segment("▀", own.tones.accent), Segment("x", own.tones.text)]
+    for name, colour in (("ansi-dark", "yellow"), ("ansi-light", "magenta"), ("solarized-light", "#d75f00")):
+        ground = Ground(BUILTIN_THEMES[name], own)
+        count, picture, plain = ground.apply(line, Color.parse("black"))
+        assert count.style is not None
+        assert count.style.color is not None
+        assert (count.style.color.name, count.style.bold) == (colour, own.tones.accent.bold)
+        assert (picture, plain) == (line[1], line[2])
+    assert not Ground(BUILTIN_THEMES["nord"], own).enabled

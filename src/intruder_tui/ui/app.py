@@ -6,7 +6,7 @@ import asyncio
 import gc
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any, ClassVar
@@ -17,6 +17,8 @@ from textual import on
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.command import Provider
+from textual.filter import LineFilter
+from textual.theme import Theme
 from textual.worker import Worker, WorkerState
 
 from intruder_tui.checkpoint.names import printable
@@ -26,6 +28,7 @@ from intruder_tui.engine.session import Session
 from intruder_tui.export.snapshot import write_snapshot
 from intruder_tui.ui import theme
 from intruder_tui.ui.config import chosen_theme, keep_theme
+from intruder_tui.ui.ground import Ground
 from intruder_tui.ui.keymap import checked, places
 from intruder_tui.ui.look import look
 from intruder_tui.ui.marks import marked
@@ -70,9 +73,9 @@ class IntruderApp(App[None]):
         self._relay = Relay()
         self._started = False
         self._troubles = list(options.config.troubles)
+        self._ground: tuple[Theme, Ground] | None = None
         self._look = look(options, self.console.color_system, no_color=self.no_color)
         self.theme = self._first_theme()
-        self._suit()
         keys, unusable = checked(options.config.keys, places(type(self))) if options.config.keys else ({}, [])
         self._troubles += unusable
         self.set_keymap(keys)
@@ -93,15 +96,17 @@ class IntruderApp(App[None]):
         chosen = chosen_theme(self._options.choices)
         return chosen if chosen in self.available_themes else theme.NAME
 
-    def _suit(self) -> None:
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Textual's, and ours for the ground of the theme in force."""
         now = self.current_theme
-        self._look.suit(ansi=now.ansi, light=not now.dark)
+        if self._ground is None or self._ground[0] is not now:
+            self._ground = (now, Ground(now, self._look))
+        ground = self._ground[1]
+        return [ground, *super().get_line_filters()] if ground.enabled else super().get_line_filters()
 
     def choose_theme(self, name: str) -> None:
         """Take a theme and remember it."""
         self.theme = name
-        self._suit()
-        self.main.repaint()
         configured, choices = self._options.config.theme, self._options.choices
         if configured is not None:
             words = f"{self._options.config.path} names {configured}, which comes back at the next start."

@@ -1,4 +1,4 @@
-"""How things are drawn in this run: signs and colour mode, decided at the start; styles, by the theme."""
+"""How things are drawn in this run: signs, colour mode, styles. Decided once, when the app starts."""
 
 from __future__ import annotations
 
@@ -20,18 +20,13 @@ class AsciiScrollBar(ScrollBarRender):
     HORIZONTAL_BARS: ClassVar[list[str]] = [" "] * 8
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(frozen=True, slots=True)
 class Look:
-    """Signs, a resolved colour mode, and the styles of words; only the styles ever change."""
+    """Signs, a resolved colour mode, and the mode's styles."""
 
     glyphs: Glyphs
     mode: ColourMode
     tones: Tones
-
-    def suit(self, *, ansi: bool, light: bool) -> None:
-        """Take the styles for a theme; in an `ansi` one words take the terminal's own sixteen colours."""
-        words = ColourMode.FEW if ansi and self.mode.ramp else self.mode
-        self.tones = tones(words, light=light)
 
     def dress(self, widget: Widget) -> None:
         """Draw a scrolling widget's bars with the signs there are."""

@@ -15,7 +15,6 @@ from intruder_tui.ui.pace import Pace, Stopwatch
 from intruder_tui.ui.saving import Shown
 from intruder_tui.ui.scope import Scope
 from intruder_tui.ui.subject import Subject
-from intruder_tui.ui.widgets.footer import FooterLine
 from intruder_tui.ui.widgets.header import HeaderLine
 from intruder_tui.ui.widgets.line import Line
 from intruder_tui.ui.widgets.pane import MatrixPane
@@ -119,14 +118,6 @@ class Front(Screen[None]):
     def _key(self, name: str) -> str:
         """The key in force for the binding of that id."""
         return in_force(self).get(name, "")
-
-    def repaint(self) -> None:
-        """Draw everything anew: another theme has other styles."""
-        self._side.repaint()
-        self._tell_subject()
-        self._pane.turn(self.view)
-        self._tell_totals()
-        self.query_one(FooterLine).tell()
 
     def _define(self, definition: Definition) -> None:
         if definition == self._definition:

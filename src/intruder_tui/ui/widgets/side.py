@@ -90,11 +90,6 @@ class SidePane(Vertical):
         if self._order is not Order.MODEL or self._filter.by_state:
             self._outdate(any(session.state(name) not in PENDING for name in names))
 
-    def repaint(self) -> None:
-        """Draw the same rows in other styles."""
-        self.layer_tree.repaint()
-        self._tell_rows()
-
     def marked(self, name: str) -> None:
         """A mark was set or taken away."""
         self.layer_tree.changed([name])

@@ -102,11 +102,6 @@ class LayerTree(Tree[Branch]):
             if figure or before is None or branch is None or before.of(branch) != badges.of(branch):
                 node.refresh()
 
-    def repaint(self) -> None:
-        """Draw every row anew."""
-        for node in self._drawn.values():
-            node.refresh()
-
     def changed(self, names: Iterable[str]) -> None:
         """Repaint these rows and their groups, where they are."""
         for name in names:
