@@ -25,6 +25,7 @@ class Terminal:
         self, *arguments: str | Path, cache: Path, columns: int = 80, lines: int = 24, **environment: str
     ) -> None:
         self.written = bytearray()
+        self._code: int | None = None
         self._screen = pyte.Screen(columns, lines)
         self._stream = pyte.ByteStream(self._screen)
         program = [sys.executable, "-c", "from intruder_tui.cli import main; main()", *map(str, arguments)]
@@ -82,24 +83,29 @@ class Terminal:
                 raise AssertionError(f"{words!r} never appeared on:\n{self.text()}")
             self.read(0.1)
 
+    def ended(self) -> int | None:
+        """The exit code, negative for a signal; None while it runs."""
+        if self._code is None:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                self._code = os.waitstatus_to_exitcode(status)
+        return self._code
+
     def wait(self, patience: float = PATIENCE) -> int:
         """Read to the end of the program; its exit code, negative for a signal."""
         end = time.monotonic() + patience
         while time.monotonic() < end:
             self.read(0.05)
-            pid, status = os.waitpid(self.pid, os.WNOHANG)
-            if pid:
+            if (code := self.ended()) is not None:
                 self.read(0.05)
-                return os.waitstatus_to_exitcode(status)
+                return code
         raise AssertionError(f"still running after {patience} s:\n{self.text()}")
 
     def close(self) -> None:
         """End it, whatever it does."""
-        try:
+        if self.ended() is None:
             os.kill(self.pid, signal.SIGKILL)
             os.waitpid(self.pid, 0)
-        except (ProcessLookupError, ChildProcessError):
-            pass
         os.close(self._descriptor)
 
     @property

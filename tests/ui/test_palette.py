@@ -9,10 +9,11 @@ from tests.support.engines import SilentEngine
 from tests.support.llama import STRONG, WEAK
 from tests.support.sessions import matrix_row, session
 from textual.command import CommandPalette
+from textual.events import Key
 from textual.widgets import OptionList
 
 from intruder_tui.ui.keys import MAIN
-from intruder_tui.ui.palette import MOST, OWN, matching
+from intruder_tui.ui.palette import MOST, OWN, Palette, matching
 
 
 async def prompts(one: Opened) -> list[str]:
@@ -87,3 +88,22 @@ async def test_twenty_thousand_names_are_searched_while_keys_are_heard() -> None
     assert [name async for name in matching(names, "no such [ thing")] == []
     assert time.monotonic() - started < 5  # a guard against searches that blow up, not a measurement
     assert [name async for name in matching(names, "  ")] == []
+
+
+async def test_keys_that_come_while_it_closes_find_nothing_to_do() -> None:
+    async with opened() as one:
+        await one.press("colon", *"raise k")
+        await prompts(one)
+        palette = one.app.screen
+        assert isinstance(palette, Palette)
+        palette.post_message(Key("enter", None))
+        palette._action_escape()
+        palette._select_or_command()
+        palette._gather_commands("q")
+        palette.dismiss()
+        await one.settle(0.3)
+        assert one.app.screen is one.main
+        await one.press("question_mark")
+        palette.dismiss()
+        await one.settle()
+        assert one.app.screen is not one.main  # it has closed nothing else

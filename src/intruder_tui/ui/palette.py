@@ -12,6 +12,7 @@ from rich.text import Text
 from textual.await_complete import AwaitComplete
 from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
 from textual.keys import format_key
+from textual.worker import Worker
 
 from intruder_tui.checkpoint.names import printable
 from intruder_tui.ui.ranking import Order
@@ -29,11 +30,16 @@ OWN = frozenset({"commands", "back"})
 
 
 class Palette(CommandPalette):
-    """Textual's, but it closes once: escape may come while what enter chose is still under way."""
+    """Textual's, but closed once and for all: keys that are still under way find nothing to do."""
 
     def dismiss(self, result: None = None) -> AwaitComplete:
         """Close it, unless that has happened."""
-        return super().dismiss(result) if self.app.screen is self else AwaitComplete.nothing()  # type: ignore[no-untyped-call]
+        if self.is_current:
+            return super().dismiss(result)
+        return AwaitComplete()
+
+    def _gather_commands(self, search_value: str) -> Worker[None] | None:  # type: ignore[override]
+        return super()._gather_commands(search_value) if self.is_current else None
 
 
 class Actions(Provider):
