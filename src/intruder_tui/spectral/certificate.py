@@ -15,6 +15,8 @@ from intruder_tui.spectral.windows import CLOSE, LOOSE, Windows
 
 PROBES = 14
 CHECKS = (8, 12, 16, 24, 32)
+FLOOR_CHECKS = (12, 14, 16, 18, 20, 24, 32)
+GOOD_FLOOR = 0.1
 LARGEST_CLUSTER = 3
 PATIENCE = 4
 MARGINS = 4
@@ -36,10 +38,32 @@ class Bounds:
     upper: Tensor
 
 
-def certify(a: Symmetric, targets: Tensor, wanted: Wanted, *, seed: int = 0) -> Bounds:
-    """Bound max_i |z_i . s_j| over all eigenvectors z_i of A for each row s_j of `targets` ([k, size]).
+def eigenvalue_floor(a: Symmetric, *, seed: int = 0) -> float:
+    """A lower bound on the smallest eigenvalue of A, from products alone; 0 where a few do not prove one.
 
-    Rows are unit vectors or shorter. Iterates until every target is decided or more steps are not worth it.
+    It fails with the probability of `probe_threshold` over its own random start.
+    """
+    generator = private_generator(a.device, seed)
+    probes = torch.randn(min(PROBES, a.size), a.size, generator=generator, dtype=a.dtype, device=a.device)
+    lanczos = BlockLanczos(a, probes, FLOOR_CHECKS[-1], seed + 1)
+    floor = 0.0
+    for check in FLOOR_CHECKS:
+        while lanczos.steps < check and not lanczos.full:
+            lanczos.step()
+        ritz = lanczos.ritz()
+        ceiling = ceiling_of(ritz, lanczos.steps, len(probes), a.size)
+        if math.isfinite(ceiling):
+            floor = max(floor, Windows(ritz, lanczos.start, 0, ceiling).floor())
+        if lanczos.full or floor > GOOD_FLOOR * float(ritz.values[-1]):
+            break
+    return floor
+
+
+def certify(a: Symmetric, targets: Tensor, wanted: Wanted, *, floor: float = 0.0, seed: int = 0) -> Bounds:
+    """Bound max_i |z_i . s_j| over the eigenvectors z_i of A of eigenvalue >= `floor`, for each target s_j.
+
+    `targets` ([k, size]) are unit vectors or shorter. Iterates until every one is decided or more steps are
+    not worth it.
     """
     k = len(targets)
     generator = private_generator(a.device, seed)
@@ -55,8 +79,8 @@ def certify(a: Symmetric, targets: Tensor, wanted: Wanted, *, seed: int = 0) -> 
         if not math.isfinite(ceiling):
             continue
         windows = Windows(ritz, lanczos.start, k, ceiling)
-        _raise_lower(windows, wanted, lower, upper)
-        _lower_upper(windows, wanted, lower, upper)
+        _raise_lower(windows, wanted, floor, lower, upper)
+        _lower_upper(windows, wanted, floor, lower, upper)
         if lanczos.full or not bool(((upper >= wanted.small) & (lower < wanted.enough)).any()):
             break
     return Bounds(lower, upper)
@@ -91,19 +115,20 @@ class _Claim:
         return math.asin(self.residual / self.margin)
 
 
-def _raise_lower(windows: Windows, wanted: Wanted, lower: Tensor, upper: Tensor) -> None:
+def _raise_lower(windows: Windows, wanted: Wanted, floor: float, lower: Tensor, upper: Tensor) -> None:
     """Raise `lower` by the Ritz vector, or the few neighbouring ones, that hold most of a target.
 
     If a window holds no more eigenvalues than its m Ritz vectors, the projection of the target on its
     eigenspace is at most asin(residual / margin) from that on the Ritz vectors, and the best of the m
     eigenvectors has at least the share 1 / sqrt(m) of it.
     """
+    parts = _from(windows, floor)
     for size in range(1, LARGEST_CLUSTER + 1):
         open_ = (upper >= wanted.small) & (lower < wanted.enough)
         claims = [
             claim
             for j in torch.nonzero(open_)[:, 0].tolist()
-            if (claim := _claim(windows, j, size, float(wanted.enough[j]))) is not None
+            if (claim := _claim(windows, parts[j], j, size, float(wanted.enough[j]))) is not None
         ]
         for _ in range(MARGINS):
             claims = [
@@ -112,23 +137,23 @@ def _raise_lower(windows: Windows, wanted: Wanted, lower: Tensor, upper: Tensor)
             if not claims:
                 break
             hidden = windows.hiding([c.window(windows) for c in claims], PATIENCE)
-            for claim, parts in zip(claims, hidden, strict=True):
-                if not parts:
+            for claim, doubt in zip(claims, hidden, strict=True):
+                if not doubt:
                     _accept(claim, lower, upper)
             claims = [
-                replace(c, margin=c.margin / 4) for c, parts in zip(claims, hidden, strict=True) if parts
+                replace(c, margin=c.margin / 4) for c, doubt in zip(claims, hidden, strict=True) if doubt
             ]
 
 
-def _lower_upper(windows: Windows, wanted: Wanted, lower: Tensor, upper: Tensor) -> None:
-    """Lower `upper` by windows over the whole spectrum, for targets that look like intruders."""
-    largest = windows.targets.square().amax(1)
+def _lower_upper(windows: Windows, wanted: Wanted, floor: float, lower: Tensor, upper: Tensor) -> None:
+    """Lower `upper` by windows over the spectrum from `floor` on, for targets that look like intruders."""
+    largest = _from(windows, floor).square().amax(1)
     limits = wanted.small.square()
     for t in (LOOSE, CLOSE):
         possible = largest * (1.0 + 1.1 * t) < limits
         open_ = (upper >= wanted.small) & (lower < wanted.enough) & possible
         if bool(open_.any()):
-            squares = windows.bounds(open_, limits[open_], t)
+            squares = windows.bounds(open_, limits[open_], t, floor)
             upper[open_] = torch.minimum(upper[open_], squares.clamp(0.0, 1.0).sqrt())
 
 
@@ -141,9 +166,9 @@ def _accept(claim: _Claim, lower: Tensor, upper: Tensor) -> None:
         upper[j] = min(float(upper[j]), math.cos(max(0.0, held - angle)))
 
 
-def _claim(windows: Windows, j: int, size: int, enough: float) -> _Claim | None:
+def _claim(windows: Windows, parts: Tensor, j: int, size: int, enough: float) -> _Claim | None:
     ritz = windows.ritz
-    theta, parts = ritz.values, windows.targets[j]
+    theta = ritz.values
     group = _neighbours(theta, int(parts.abs().argmax()), size)
     wish = enough * math.sqrt(size)
     if group is None:
@@ -159,6 +184,11 @@ def _claim(windows: Windows, j: int, size: int, enough: float) -> _Claim | None:
     above = float(theta[first - 1] - theta[first]) if first else math.inf
     below = float(theta[last - 1] - (theta[last] if last < len(theta) else 0.0))
     return _Claim(j, first, last, held, residual, least, min(above, below) / 2)
+
+
+def _from(windows: Windows, floor: float) -> Tensor:
+    """The targets' parts along Ritz vectors that may stand for eigenvalues >= `floor`: [k, s]."""
+    return torch.where(windows.ritz.values >= floor, windows.targets, 0.0)
 
 
 def _neighbours(theta: Tensor, best: int, size: int) -> tuple[int, int] | None:

@@ -8,12 +8,11 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from intruder_tui.spectral.certificate import Wanted, certify
+from intruder_tui.spectral.certificate import Wanted, certify, eigenvalue_floor
 from intruder_tui.spectral.exact import Stage, compare_exact, silent
 from intruder_tui.spectral.lanczos import BACKWARD_ERROR
 from intruder_tui.spectral.operators import Operator, Square, full_precision
 from intruder_tui.spectral.pair import Pair, measure, survey, unchanged
-from intruder_tui.spectral.rowspace import row_space
 from intruder_tui.spectral.topk import TopVectors, is_complete, top_vectors
 from intruder_tui.spectral.values import Comparison, LowRank, Matches
 
@@ -136,7 +135,7 @@ class _Certificate:
         """Bounds on the shorter side."""
         self._on_stage("bounding the matches")
         angles = self.top.angles() + REACH
-        return self._match(Square(self._base), self.top.rows, angles, torch.zeros_like(angles))
+        return self._match(Square(self._base), self.top.rows, angles)
 
     def long(self) -> Matches:
         """Bounds on the longer side, whose vectors are W1^T x / sigma."""
@@ -149,21 +148,16 @@ class _Certificate:
         gaps = torch.minimum(self.top.gaps, self.top.values.clamp(min=0.0))
         sine = torch.where(gaps > 0, self.top.residuals * stretch / gaps.clamp(min=1e-300), 1.0)
         angles = sine.clamp(max=1.0).asin() + REACH
-        error = torch.zeros_like(angles)
-        if self._base.columns > self._base.rows:
-            space = row_space(self._base, self._largest())
-            if space is None:
-                return unknown(len(rows))
-            rows, error = space.project(self._base, rows)
-        return self._match(Square(self._base, short=False), rows, angles, error)
+        square = Square(self._base, short=False)
+        if self._base.columns == self._base.rows:
+            return self._match(square, rows, angles)
+        # What a tuned vector has outside the base's row space matches nothing: it lies at eigenvalue 0.
+        floor = eigenvalue_floor(Square(self._base), seed=self._seed + 13)
+        return self._match(square, rows, angles, floor)
 
-    def _largest(self) -> float:
-        """An upper bound on the largest eigenvalue of the base's square: (sigma_1(W1) + norm(dW))^2."""
-        return float((self.top.ceiling**0.5 + self._pair.norm_delta) ** 2)
-
-    def _match(self, a: Square, rows: Tensor, angles: Tensor, error: Tensor) -> Matches:
-        # Beside its own error, a cosine of rounded vectors has that of their norms.
-        error = error + BACKWARD_ERROR[a.dtype]
+    def _match(self, a: Square, rows: Tensor, angles: Tensor, floor: float = 0.0) -> Matches:
+        # A cosine of rounded vectors has the error of their norms.
+        error = BACKWARD_ERROR[a.dtype]
         wide = math.acos(self._eps)
         sure = angles < MOST_ANGLE
         enough = (wide - angles).clamp(min=0.0).cos() + error + MARGIN
@@ -172,7 +166,7 @@ class _Certificate:
             enough=torch.where(sure & (enough < 1.0), enough, 2.0),
             small=torch.where(sure, small, 0.0).clamp(min=0.0),
         )
-        found = certify(a, rows, wanted, seed=self._seed + 7)
+        found = certify(a, rows, wanted, floor=floor, seed=self._seed + 7)
         lower = ((found.lower - error).clamp(0.0, 1.0).acos() + angles).clamp(max=math.pi / 2).cos()
         upper = ((found.upper + error).clamp(0.0, 1.0).acos() - angles).clamp(min=0.0).cos()
         lower = torch.where(sure & (found.lower > 0.0), lower, 0.0)

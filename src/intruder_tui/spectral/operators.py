@@ -99,11 +99,6 @@ class Operator:
             out.addmm_(z @ a.T, b.T)
         return out
 
-    def panels(self) -> Iterator[Tensor]:
-        """The stored weight times `unit` in column panels, in `dtype`, without the update."""
-        for _, panel in self._panels():
-            yield panel * self.unit
-
     def _panels(self) -> Iterator[tuple[slice, Tensor]]:
         width = max(64, PANEL_ELEMENTS // self.rows)
         for start in range(0, self.columns, width):

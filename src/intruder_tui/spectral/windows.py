@@ -34,6 +34,7 @@ SLACK = 1.0 + 1e-4
 """Room for the rounding in Q's orthonormality and in the forms themselves."""
 BATCH = 1 << 22
 FIRST_WINDOWS = 64
+FLOOR_WINDOWS = 512
 LOOSE, CLOSE = 0.05, 0.003
 """The t for most targets, and for those whose best match is near the limit."""
 MOST_WINDOWS = 8192
@@ -131,8 +132,23 @@ class Windows:
             form[failed != 0] = math.inf
         return (1.0 + t) * SLACK * form
 
-    def bounds(self, which: Tensor, limits: Tensor, t: float = LOOSE) -> Tensor:
-        """Upper bounds on max over all eigenvectors z of (s_j . z)^2 for each target j of `which` ([k]).
+    def floor(self) -> float:
+        """What all eigenvalues lie above: windows from 0 upwards that the probes prove to be empty.
+
+        As `at_most_seen`, but for the narrow windows below the spectrum, where every converged Ritz vector
+        that is taken out would leave more than it takes.
+        """
+        top = float(self.ritz.values[-1])
+        count = max(1, min(FLOOR_WINDOWS, int(top / (4 * self.narrowest))))
+        edges = top * torch.linspace(0.0, 1.0, count + 1, dtype=torch.float64)
+        left = torch.linalg.matrix_norm(self.forms(edges[:-1], edges[1:], self.probes, 1.0), 2)
+        empty = int((left < self._limits[1]).long().cumprod(0).sum())
+        return float(edges[empty])
+
+    def bounds(self, which: Tensor, limits: Tensor, t: float = LOOSE, floor: float = 0.0) -> Tensor:
+        """Upper bounds on max (s_j . z)^2 over eigenvectors z of eigenvalue >= `floor`, for each target j.
+
+        Targets are those of `which` ([k] bool), `limits` their limits.
 
         Windows are halved until target j is below limits[j] in each of them, or is found above it in one as
         narrow as windows get; its bound is then at least the limit. A bound exceeds the best match by a
@@ -140,7 +156,7 @@ class Windows:
         """
         targets = self.targets[which]
         found = torch.zeros_like(limits)
-        low, high = self._cover(0.0)
+        low, high = self._cover(floor)
         alive = torch.ones_like(limits, dtype=torch.bool)
         for _ in range(DEPTH):
             squares = self.forms(low, high, targets, t).diagonal(dim1=-2, dim2=-1).clamp(max=1.0)

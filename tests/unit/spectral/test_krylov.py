@@ -11,10 +11,10 @@ from tests.support.weights import gaussian, generator, orthonormal, power_law, w
 from torch import Tensor
 
 from intruder_tui.spectral import LowRank
+from intruder_tui.spectral.certificate import Wanted, certify, eigenvalue_floor
 from intruder_tui.spectral.lanczos import BACKWARD_ERROR, BlockLanczos
 from intruder_tui.spectral.matrices import Stored
 from intruder_tui.spectral.operators import Operator, Square, full_precision
-from intruder_tui.spectral.rowspace import row_space
 from intruder_tui.spectral.topk import ceiling_of, is_complete, top_vectors
 from intruder_tui.spectral.windows import Windows, probe_threshold
 
@@ -196,21 +196,39 @@ def test_completeness_notices_a_missing_vector() -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_projection_on_the_row_space(dtype: torch.dtype) -> None:
-    weight = with_spectrum(40, 100, torch.linspace(2, 0.2, 40)).to(dtype)
-    operator = Operator.of(weight, 1.0, dtype)
-    space = row_space(operator, 4.5)
-    assert space is not None
-    assert space.floor <= 0.04
-    rows = gaussian(5, 100).to(dtype)
-    rows /= rows.norm(dim=1, keepdim=True)
-    projected, error = space.project(operator, rows)
-    right = torch.linalg.svd(weight.double(), full_matrices=False).Vh
-    expected = rows.double() @ right.T @ right
-    assert bool(((projected.double() - expected).norm(dim=1) <= error).all())
-    assert float(error.max()) < 1e-3
+@pytest.mark.parametrize("lone", [0.9, 0.3, 0.05, 1e-3, 0.0])
+@pytest.mark.parametrize("seed", range(3))
+def test_the_floor_is_never_above_a_lone_smallest_eigenvalue(
+    dtype: torch.dtype, lone: float, seed: int
+) -> None:
+    """One vector far below the rest of the spectrum is what a few products could overlook."""
+    sigma = torch.cat((torch.linspace(6.0, 1.0, 299), torch.tensor([lone])))
+    weight = with_spectrum(300, 800, sigma, 10 * seed).to(dtype)
+    floor = eigenvalue_floor(square(weight, dtype), seed=seed)
+    assert 0.0 <= floor <= lone**2 * (1 + 1e-6)
+    if lone > 0.2:
+        assert floor > 0.05 * lone**2
 
 
-def test_a_nearly_singular_weight_has_no_safe_projection() -> None:
-    weight = with_spectrum(20, 50, torch.logspace(0, -7, 20))
-    assert row_space(Operator.of(weight, 1.0, torch.float32), 1.0) is None
+def test_the_floor_scales_with_the_weight_and_needs_a_spectrum_that_ends_above_zero() -> None:
+    weight = with_spectrum(200, 500, torch.linspace(3.0, 1.0, 200), 4).double()
+    plain = eigenvalue_floor(square(weight))
+    assert eigenvalue_floor(square(weight * 2.0**-40)) == pytest.approx(plain * 2.0**-80, rel=1e-6)
+    assert eigenvalue_floor(square(with_spectrum(200, 500, torch.linspace(1, 0.1, 90)).double())) == 0.0
+
+
+def test_a_vector_outside_the_row_space_is_bounded_by_what_lies_inside() -> None:
+    """The floor keeps eigenvalue 0, which no base vector has, out of the windows."""
+    weight = with_spectrum(150, 600, torch.linspace(3.0, 1.0, 150), 6).double()
+    right = torch.linalg.svd(weight, full_matrices=False).Vh
+    outside = gaussian(1, 600, 9)
+    outside = outside - outside @ right.T @ right
+    mix = torch.stack((0.8 * outside[0] / outside.norm() + 0.6 * right[3], outside[0] / outside.norm()))
+    a = square(weight, short=False)
+    wanted = Wanted(torch.full((2,), 0.4).double(), torch.full((2,), 0.4).double())
+    floor = eigenvalue_floor(square(weight))
+    found = certify(a, mix, wanted, floor=floor)
+    assert float(found.lower[0]) >= 0.4
+    assert float(found.lower[0]) <= 0.6 + 1e-9
+    assert float(found.upper[0]) >= 0.6 - 1e-9
+    assert float(found.upper[1]) < 0.4
