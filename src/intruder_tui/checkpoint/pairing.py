@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from intruder_tui.checkpoint.adapter import Adapter, open_adapter
 from intruder_tui.checkpoint.adapter_config import NOTHING_SAID, AdapterOptions
-from intruder_tui.checkpoint.adapter_files import open_lora_file
-from intruder_tui.checkpoint.adapter_rows import adapter_rows
-from intruder_tui.checkpoint.adapter_tuners import tuner_name
 from intruder_tui.checkpoint.catalog import Catalog, open_catalog
 from intruder_tui.checkpoint.errors import CheckpointError
 from intruder_tui.checkpoint.files import shown
@@ -20,6 +17,9 @@ from intruder_tui.checkpoint.order import natural_key
 from intruder_tui.checkpoint.pairs import Pairing, Row, RowKind, Source
 from intruder_tui.checkpoint.renames import parse_renames
 from intruder_tui.checkpoint.rows import model_rows
+
+if TYPE_CHECKING:
+    from intruder_tui.checkpoint.adapter import Adapter
 
 _MOST_REASONS = 3
 
@@ -46,12 +46,11 @@ def open_pairing(
         )
     tuned_at = locate(tuned)
     catalog = open_catalog(base_at)
-    adapter = (
-        open_adapter(tuned_at, options)
-        if tuned_at.kind is Kind.ADAPTER
-        else open_lora_file(tuned_at, catalog, options)
-    )
+    adapter = _adapter(tuned_at, catalog, options)
     if adapter is not None:
+        from intruder_tui.checkpoint.adapter_rows import adapter_rows
+        from intruder_tui.checkpoint.adapter_tuners import tuner_name
+
         rows = adapter_rows(catalog, adapter, rules)
         source = replace(
             _source(tuned_at, adapter.tensors, adapter.notes),
@@ -70,6 +69,19 @@ def open_pairing(
         rows=tuple(rows),
         notes=(*notes, *_nothing_to_analyse(rows)),
     )
+
+
+def _adapter(tuned: Located, base: Catalog, options: AdapterOptions) -> Adapter | None:
+    """The adapter that the files are; None for a full checkpoint: nothing is loaded for adapters then."""
+    if tuned.kind is Kind.ADAPTER:
+        from intruder_tui.checkpoint.adapter import open_adapter
+
+        return open_adapter(tuned, options)
+    if len(tuned.files) != 1 or tuned.weight_map is not None:
+        return None
+    from intruder_tui.checkpoint.adapter_files import open_lora_file
+
+    return open_lora_file(tuned, base, options)
 
 
 def _source(located: Located, tensors: int, notes: tuple[str, ...]) -> Source:
