@@ -1,4 +1,7 @@
-"""One door to weight files: safetensors and PyTorch's zip files, told apart by their first bytes."""
+"""One door to weight files: safetensors and PyTorch's zip files, told apart by their first bytes.
+
+What reads pickles is imported where there is one.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,6 @@ from intruder_tui.checkpoint.files import is_zip, opened, read_exactly, shown
 from intruder_tui.checkpoint.headers import Header, Place
 from intruder_tui.checkpoint.recipes import FileStamp, StoredTensor
 from intruder_tui.checkpoint.safetensors_file import byte_ranges, read_header
-from intruder_tui.checkpoint.torch_file import read_torch_header, torch_places
 
 
 def read_weight_header(path: Path) -> Header:
@@ -19,13 +21,21 @@ def read_weight_header(path: Path) -> Header:
     Raises:
         CheckpointError: see `read_header` and `read_torch_header`.
     """
-    return read_torch_header(path) if is_zip(path) else read_header(path)
+    if not is_zip(path):
+        return read_header(path)
+    from intruder_tui.checkpoint.torch_file import read_torch_header
+
+    return read_torch_header(path)
 
 
 @lru_cache(maxsize=32)
 def places(path: str, stamp: FileStamp) -> dict[str, Place]:
     """Where the tensors lie in a file whose header was accepted under that stamp. Raises CheckpointError."""
-    return torch_places(Path(path)) if is_zip(Path(path)) else byte_ranges(Path(path))
+    if not is_zip(Path(path)):
+        return byte_ranges(Path(path))
+    from intruder_tui.checkpoint.torch_file import torch_places
+
+    return torch_places(Path(path))
 
 
 def small_bytes(tensor: StoredTensor, limit: int = 65_536) -> bytes:

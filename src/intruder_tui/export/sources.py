@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +37,8 @@ def definition_document(definition: Definition) -> dict[str, Any]:
 
 def versions_document() -> dict[str, str]:
     """Versions of this program and of what it computes with."""
+    from importlib.metadata import PackageNotFoundError, version  # loads all of email
+
     found = {"intruder-tui": __version__, "python": platform.python_version()}
     for package in ("torch", "numpy", "safetensors"):
         try:
