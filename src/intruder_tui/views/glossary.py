@@ -117,7 +117,7 @@ def view_entries(view: str, glyphs: Glyphs = UNICODE) -> list[Entry]:
             ("first intruder j", "the smallest rank of any intruder at this step"),
             ("a line", "joins the steps' lowest values: results can't tell whether the vector is the same"),
             ("followed", "f computes each step's vectors; an intruder is then the same direction all along"),
-            ("link", "|cos| with the vector of the step before; 0.71 or more, which one alone can have"),
+            ("link", "|cos| with the vector of the step before, the nearest one there; 0.50 or more"),
         ],
         "Vector": [
             ("a bar", "|cos| of this tuned vector with one base vector, by the base's rank"),

@@ -1,8 +1,8 @@
 """Intruders followed across the checkpoints of a run: rank, singular value and best cosine (Fig. 7).
 
-A vector of one step continues as the vector of the next analysed step that lies nearest to it: |cos| at least
-1 / sqrt(2), which at most one vector can have. Where none has it, the direction has left the kept vectors or
-has turned too far between the two steps, and the track ends.
+A vector of one step continues as the nearest vector of the next step that has vectors, if it is the nearest
+to that one as well and their |cos|, the link, is a half or more. Where there is none, the direction has left
+the kept vectors or has turned too far between the two steps, and the track ends.
 """
 
 from __future__ import annotations
@@ -25,10 +25,12 @@ from intruder_tui.views.glyphs import UNICODE, Glyphs
 from intruder_tui.views.palette import ColourMode, tones
 from intruder_tui.views.plot import Curve, Plot, beside
 
-LINK = 0.5**0.5
-"""At most one of several orthonormal vectors is so near to another."""
+LINK = 0.5
+"""The least |cos| of a link."""
 DRAWN = 6
 """Tracks that are plotted and listed; the strongest intruders first."""
+GAP = 2
+"""Columns between the plots."""
 NARROW = 84
 """Columns below which the two plots stand one above the other."""
 
@@ -154,10 +156,15 @@ class TracksView:
         shown = found[:DRAWN]
         if shown and sum(step.vectors is not None for step in self.steps) > 1:
             plots = [self._sigmas(shown), self._cosines(shown)]
+            names = [f"singular value {self.glyphs.sigma}", "best |cos|"]
             if options.max_width >= NARROW:
-                yield from beside(console, options, plots)
+                half = (options.max_width - GAP) // 2 + GAP
+                yield Text(f"{names[0]:<{half}}{names[1]}", tone.strong, no_wrap=True)
+                yield from beside(console, options, plots, GAP)
             else:
-                yield from plots
+                for name, plot in zip(names, plots, strict=True):
+                    yield Text(name, tone.strong)
+                    yield plot
             yield Text()
         if shown:
             yield self._table(shown, options.max_width)
@@ -183,8 +190,8 @@ class TracksView:
                 + "."
             )
         parts.append(
-            f"A track joins a vector to the one of the next step with |cos| of {LINK:.2f} or more: "
-            "at most one has it."
+            "A track joins vectors of neighbouring steps that lie nearest to each other; link is their "
+            f"|cos|, {LINK:.2f} or more."
         )
         return " ".join(parts)
 
@@ -203,7 +210,6 @@ class TracksView:
         return Plot(
             self._curves(shown, False),
             axis_of(self.steps)[0],
-            level=None,
             whole_x=True,
             mode=self.mode,
             glyphs=self.glyphs,
@@ -216,7 +222,7 @@ class TracksView:
             self._curves(shown, True),
             axis_of(self.steps)[0],
             (0.0, 1.0),
-            level=(eps, f"best |cos|, {self.glyphs.eps} {eps:.2f}"),
+            level=(eps, f"{self.glyphs.eps} {eps:.2f}"),
             whole_x=True,
             mode=self.mode,
             glyphs=self.glyphs,
