@@ -45,7 +45,7 @@ async def test_keys_typed_into_the_filter_are_letters() -> None:
     async with opened() as one:
         await one.press("slash", "q", "u")
         assert one.main.query_one("#filter", Input).value == "qu"
-        assert one.line("#footer").startswith("enter keep   escape clear   words regular")
+        assert one.line("#footer").startswith("enter keep   escape clear   is: intruders")
         assert one.main.definition == Definition()
         assert not one.engine.closed
 

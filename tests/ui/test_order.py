@@ -253,3 +253,13 @@ def test_a_history_forgets_what_lay_ahead_and_the_oldest() -> None:
     while history.step(-1) is not None:
         steps += 1
     assert steps < 600
+
+
+async def test_a_narrow_title_keeps_the_order_and_how_to_renew_it() -> None:
+    engine = SilentEngine()
+    llama = llama_session(engine, ready=[WEAK, STRONG])
+    async with opened(llama, engine=engine, size=(80, 24)) as one:
+        await one.press("x", "o")
+        assert one.line("#rows") == "35 rows, by count"
+        await one.press("left_square_bracket")
+        assert one.line("#rows") == "by count  O renews"

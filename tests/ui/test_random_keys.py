@@ -17,6 +17,7 @@ from intruder_tui.engine.session import PENDING
 KEYS = [
     *("j", "k", "h", "l", "up", "down", "left", "right", "g", "G", "enter", "tab", "shift+tab", "n", "N"),
     *("left_square_bracket", "right_square_bracket", "minus", "plus", "u", *"1234567vac"),
+    *("o", "O", "x", "X", "M", "less_than_sign", "greater_than_sign", "t"),
     *(
         "b",
         "m",

@@ -18,9 +18,9 @@ from intruder_tui.ui.widgets.line import Line
 FILTER_HINTS = (
     ("", "enter", "keep"),
     ("", "escape", "clear"),
-    ("", "words", "regular expressions"),
     ("", PREFIX, " ".join(STATES)),
     ("", f"{NOT}word", "not"),
+    ("", "words", "are regular expressions"),
 )
 
 

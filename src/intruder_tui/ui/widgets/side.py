@@ -199,12 +199,13 @@ class SidePane(Vertical):
             return
         tones = self._look.tones
         total, shown = len(self._badges.session.pairing.rows), len(self._names)
-        parts = [f"{shown} of {total} rows" if self._filter.terms else f"{total} rows"]
-        parts += [self._order.value] if self._order is not Order.MODEL else []
-        parts += [f"{len(self._marks)} marked"] if self._marks else []
-        text = Text(", ".join(parts), tones.muted, no_wrap=True)
-        if self._stale:
-            renew = f"{in_force(self.screen).get('renew', '')} renews"
-            text.truncate(max(8, self.content_size.width - len(renew) - 4), overflow="ellipsis")
-            text.append(f"  {renew}", tones.active)
-        self.query_one("#rows", Line).show(text)
+        rows = f"{shown} of {total} rows" if self._filter.terms else f"{total} rows"
+        order = "" if self._order is Order.MODEL else self._order.value
+        marks = f"{len(self._marks)} marked" if self._marks else ""
+        renew = f"  {in_force(self.screen).get('renew', '')} renews" if self._stale else ""
+        line = self.query_one("#rows", Line)
+        for parts in ((rows, order, marks), (rows, order), (order,), (rows,)):
+            words = ", ".join(part for part in parts if part)
+            if words and len(words) + len(renew) <= line.content_size.width:
+                break
+        line.show(Text.assemble((words, tones.muted), (renew, tones.active), no_wrap=True))

@@ -20,7 +20,7 @@ from intruder_tui.ui.look import Look
 from intruder_tui.ui.outline import Branch
 
 MARK_WIDTH = 4
-FIGURE_WIDTH = 7
+FIGURE_WIDTH = 5
 MOST_OPENED = 400
 """A filter that leaves no more rows than this opens every group."""
 
