@@ -6,6 +6,7 @@ import fcntl
 import os
 import pty
 import select
+import shlex
 import signal
 import struct
 import sys
@@ -28,19 +29,25 @@ class Terminal:
         self._code: int | None = None
         self._screen = pyte.Screen(columns, lines)
         self._stream = pyte.ByteStream(self._screen)
-        program = [sys.executable, "-c", "from intruder_tui.cli import main; main()", *map(str, arguments)]
+        program = self.program(*arguments)
         inherited = {name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPATH") if name in os.environ}
         settings = {
             **inherited,
             "TERM": "xterm-256color",
             "LANG": "C.UTF-8",
             "INTRUDER_TUI_CACHE": str(cache),
+            "XDG_CONFIG_HOME": str(cache.with_name("config")),
+            "XDG_STATE_HOME": str(cache.with_name("state")),
             **environment,
         }
         self.pid, self._descriptor = pty.fork()
         if self.pid == 0:
             os.execvpe(program[0], program, settings)
         self.resize(columns, lines)
+
+    def program(self, *arguments: str | Path) -> list[str]:
+        """What is run, and its arguments."""
+        return [sys.executable, "-c", "from intruder_tui.cli import main; main()", *map(str, arguments)]
 
     def resize(self, columns: int, lines: int) -> None:
         """Change the size, as dragging a window does."""
@@ -118,3 +125,19 @@ class Terminal:
             and end.rfind(b"\x1b[?1000l") >= end.rfind(b"\x1b[?1000h")
             and end.rfind(b"\x1b[?1003l") >= end.rfind(b"\x1b[?1003h")
         )
+
+
+class Shell(Terminal):
+    """An interactive shell, so that the program can be stopped and taken up again; `prompt` tells it is the shell's turn."""
+
+    PROMPT = "shell> "
+
+    def program(self, *arguments: str | Path) -> list[str]:
+        """The shell; the program's command is typed by `run`."""
+        self._command = shlex.join(super().program(*arguments))
+        return ["env", f"PS1={self.PROMPT}", "bash", "--norc", "--noprofile", "--noediting", "-i"]
+
+    def run(self) -> None:
+        """Type the program's command."""
+        self.until(self.PROMPT)
+        self.send(self._command + "\n")

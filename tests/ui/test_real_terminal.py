@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import time
 from collections.abc import Iterator
@@ -124,3 +125,30 @@ def test_a_storm_of_sizes_is_survived(demo_pair: DemoPaths, cache: Path, termina
     terminal.send("q")
     assert terminal.wait() == 0
     assert terminal.restored
+
+
+def test_keys_and_theme_come_from_a_file_and_a_choice_stays(
+    demo_pair: DemoPaths, cache: Path, tmp_path: Path, terminals: list[Terminal]
+) -> None:
+    config = tmp_path / "keys.toml"
+    config.write_text('[keys]\nquit = "Q"\nthemes = "f4"\nno-such = "e"\n')
+    terminal = Terminal(
+        demo_pair.base, demo_pair.lora, cache=cache, columns=110, INTRUDER_TUI_CONFIG=str(config)
+    )
+    terminals.append(terminal)
+    terminal.until("[keys] no-such: no such action")
+    terminal.until("Q quit")
+    terminal.send("q\x1bOS")  # q is free, F4 asks for a theme
+    terminal.until("a theme")
+    terminal.send("ansi-light")
+    terminal.until("ansi-light")
+    terminal.read(1.0)
+    terminal.send("\r")
+    terminal.until("Q quit")
+    terminal.read(0.5)
+    terminal.send("Q")
+    assert terminal.wait() == 0
+    assert terminal.restored
+    (kept,) = (tmp_path / "state").rglob("choices.json")
+    assert json.loads(kept.read_text()) == {"theme": "ansi-light"}
+    assert config.read_text().startswith("[keys]\nquit")
