@@ -9,13 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.apps import Opened, opened
 from tests.support.engines import SilentEngine
-from tests.support.llama import REFUSED, SAME, STRONG, WEAK, llama_session
-from tests.support.sessions import finished
+from tests.support.llama import REFUSED, SAME, STRONG, WEAK, llama_results, llama_session
+from tests.support.results import bounded
+from tests.support.sessions import finished, matrix_row, session
 from textual import events
 from textual.widgets import Input
 
 from intruder_tui.definition import Definition
-from intruder_tui.ui.filtering import FilterError, parse
+from intruder_tui.ui.filtering import FilterError, Ground, parse
 
 FIRST = "model.layers.0.self_attn.q_proj.weight"
 
@@ -189,3 +190,14 @@ async def test_no_row_leaves_or_comes_until_it_is_asked_for() -> None:
 def test_whatever_is_typed_is_a_filter_or_refused_as_one(text: str) -> None:
     with suppress(FilterError):
         assert len(parse(text).terms) == len([word for word in text.split() if word != "-"])
+
+
+def test_a_row_whose_bounds_leave_a_vector_open_is_undecided() -> None:
+    result = bounded(llama_results()[STRONG], width=0.3)
+    row = matrix_row("a.weight", result.shape)
+    one = session([row], SilentEngine(), {"a.weight": result}, ["a.weight"])
+    one.prime()
+    ground = Ground(one, Definition(), ())
+    assert result.summary().undecided(Definition())
+    assert parse("is:und").kept(ground) == ["a.weight"]
+    assert parse("-is:und").kept(ground) == parse("is:none").kept(ground) == []

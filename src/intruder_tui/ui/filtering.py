@@ -38,7 +38,7 @@ def _none(ground: Ground, name: str) -> bool:
 
 def _undecided(ground: Ground, name: str) -> bool:
     summary = ground.session.summary(name)
-    return summary is not None and bool(summary.undecided(ground.definition))
+    return summary is not None and bool(summary.open(ground.definition))
 
 
 def _unchanged(ground: Ground, name: str) -> bool:
@@ -67,7 +67,7 @@ def _other(ground: Ground, name: str) -> bool:
 
 STATES: Mapping[str, tuple[str, Callable[[Ground, str], bool]]] = {
     "intruders": ("holds an intruder", _intruders),
-    "undecided": ("eps lies within the bounds of a vector", _undecided),
+    "undecided": ("a vector that is undecided, borderline or clustered", _undecided),
     "failed": ("failed or refused", _failed),
     "unchanged": ("dW is zero", _unchanged),
     "none": ("analysed, changed, no intruder", _none),
