@@ -15,22 +15,18 @@ from intruder_tui.checkpoint.headers import Header
 from intruder_tui.checkpoint.locate import Located
 from intruder_tui.checkpoint.names import printable
 from intruder_tui.checkpoint.recipes import StoredTensor
-from intruder_tui.checkpoint.weight_file import read_weight_header
 
 _NAMED_PARTS = ("lora_A", "lora_B", "lora_embedding_A", "lora_embedding_B", "lora_magnitude_vector")
 _UNTRAINED = "original_module"
 _PARTS_OF_PIPELINES = frozenset({"unet", "transformer", "text_encoder", "text_encoder_2", "text_encoder_3"})
 
 
-def open_lora_file(located: Located, base: Catalog, options: AdapterOptions) -> Adapter | None:
+def lora_in_file(located: Located, header: Header, base: Catalog, options: AdapterOptions) -> Adapter | None:
     """The adapter in a single weight file; None when the file holds no LoRA factors.
 
     Raises:
-        CheckpointError: the file can't be read; factors without anything that says their scaling.
+        CheckpointError: factors without anything that says their scaling, or several adapters'.
     """
-    if len(located.files) != 1 or located.weight_map is not None:
-        return None
-    header = read_weight_header(located.files[0])
     if is_kohya(header.tensors):
         changes = kohya_changes(header.tensors, header.metadata, base.tensors, options)
         return _adapter(located, header, changes, {}, ("a LoRA in kohya's names",))

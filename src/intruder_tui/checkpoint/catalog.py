@@ -56,8 +56,15 @@ class Catalog:
         return _text(described.get("quant_method")) if isinstance(described, dict) else ""
 
 
-def open_catalog(located: Located) -> Catalog:
-    """Read the headers of a full checkpoint's files.
+def only_header(located: Located) -> Header | None:
+    """The header of a checkpoint that is one file; None for another. Raises CheckpointError."""
+    if len(located.files) != 1 or located.weight_map is not None:
+        return None
+    return read_weight_header(located.files[0])
+
+
+def open_catalog(located: Located, known: Header | None = None) -> Catalog:
+    """Read the headers of a full checkpoint's files; `known` is that of its only one, where it was read.
 
     Raises:
         CheckpointError: a file that is there can't be read, or the files are not a full checkpoint.
@@ -68,7 +75,7 @@ def open_catalog(located: Located) -> Catalog:
     weight_map = located.weight_map or {}
     unlisted = 0
     for file in located.files:
-        header = read_weight_header(file)
+        header = known or read_weight_header(file)
         _refuse_partial(header)
         aliases |= {**header.metadata, **header.aliases}
         notes += [note for note in header.notes if note not in notes]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from intruder_tui.checkpoint.recipes import Dequantised, StoredTensor
 
@@ -31,7 +32,13 @@ class Packed:
     @property
     def note(self) -> str:
         """The sentence a row carries."""
-        return (
-            f"dequantised from {self.scheme}: its rounding alone is about {self.noise:g} % of the norm; "
-            "a smaller dW is mostly noise"
-        )
+        return _noted(self.scheme, self.noise)
+
+
+@lru_cache
+def _noted(scheme: str, noise: float) -> str:
+    # Of thousands of experts every row has it.
+    return (
+        f"dequantised from {scheme}: its rounding alone is about {noise:g} % of the norm; "
+        "a smaller dW is mostly noise"
+    )

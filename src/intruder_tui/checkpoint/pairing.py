@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import gc
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from intruder_tui.checkpoint.adapter_config import NOTHING_SAID, AdapterOptions
-from intruder_tui.checkpoint.catalog import Catalog, open_catalog
+from intruder_tui.checkpoint.catalog import Catalog, only_header, open_catalog
 from intruder_tui.checkpoint.errors import CheckpointError
 from intruder_tui.checkpoint.files import shown
 from intruder_tui.checkpoint.locate import Kind, Located, locate
 from intruder_tui.checkpoint.names import printable
 from intruder_tui.checkpoint.order import natural_key
 from intruder_tui.checkpoint.pairs import Pairing, Row, RowKind, Source
-from intruder_tui.checkpoint.renames import parse_renames
+from intruder_tui.checkpoint.renames import Renames, parse_renames
 from intruder_tui.checkpoint.rows import model_rows
 
 if TYPE_CHECKING:
     from intruder_tui.checkpoint.adapter import Adapter
+    from intruder_tui.checkpoint.headers import Header
 
 _MOST_REASONS = 3
 
@@ -38,7 +41,23 @@ def open_pairing(
     Raises:
         CheckpointError: an argument can't be used; one line that names it.
     """
-    rules = parse_renames(renames)
+    with _uncollected():
+        return _opened(base, tuned, options, parse_renames(renames))
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Opening makes up to a million objects and no cycles: the collector would walk them again and again."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _opened(base: str, tuned: str, options: AdapterOptions, rules: Renames) -> Pairing:
     base_at = locate(base)
     if base_at.kind is Kind.ADAPTER:
         raise CheckpointError(
@@ -46,7 +65,8 @@ def open_pairing(
         )
     tuned_at = locate(tuned)
     catalog = open_catalog(base_at)
-    adapter = _adapter(tuned_at, catalog, options)
+    header = None if tuned_at.kind is Kind.ADAPTER else only_header(tuned_at)
+    adapter = _adapter(tuned_at, header, catalog, options)
     if adapter is not None:
         from intruder_tui.checkpoint.adapter_rows import adapter_rows
         from intruder_tui.checkpoint.adapter_tuners import tuner_name
@@ -58,7 +78,7 @@ def open_pairing(
         )
         notes = _base_differs(catalog, adapter)
     else:
-        other = open_catalog(tuned_at)
+        other = open_catalog(tuned_at, header)
         rows = model_rows(catalog, other, rules)
         source = _source(tuned_at, len(other.tensors), other.notes)
         notes = _same_files(base_at, tuned_at)
@@ -71,17 +91,20 @@ def open_pairing(
     )
 
 
-def _adapter(tuned: Located, base: Catalog, options: AdapterOptions) -> Adapter | None:
-    """The adapter that the files are; None for a full checkpoint: nothing is loaded for adapters then."""
+def _adapter(tuned: Located, header: Header | None, base: Catalog, options: AdapterOptions) -> Adapter | None:
+    """The adapter that the files are; None for a full checkpoint: nothing is loaded for adapters then.
+
+    `header` is that of the only file, where there is one.
+    """
     if tuned.kind is Kind.ADAPTER:
         from intruder_tui.checkpoint.adapter import open_adapter
 
         return open_adapter(tuned, options)
-    if len(tuned.files) != 1 or tuned.weight_map is not None:
+    if header is None:
         return None
-    from intruder_tui.checkpoint.adapter_files import open_lora_file
+    from intruder_tui.checkpoint.adapter_files import lora_in_file
 
-    return open_lora_file(tuned, base, options)
+    return lora_in_file(tuned, header, base, options)
 
 
 def _source(located: Located, tensors: int, notes: tuple[str, ...]) -> Source:

@@ -92,7 +92,8 @@ class _PlainCodes:
             return None
         if f"{module}.SCB" in self.tensors:
             return (name, *row_wise_int8(name, self.tensors))
-        constants = tuple(f"{module}.{one}" for one in _ACTIVATION_CONSTANTS)
+        named = (f"{module}.{one}" for one in _ACTIVATION_CONSTANTS)
+        constants = tuple(one for one in named if one in self.tensors)
         for suffix in ("_scale_inv", "_scale"):
             scale = self.tensors.get(name + suffix)
             if scale is not None:
@@ -127,8 +128,10 @@ def _block_of(
         return shape
     if scale in ((rows,), (rows, 1)):
         return 1, columns
-    fits = (one for one in blocks if scale == (math.ceil(rows / one[0]), math.ceil(columns / one[1])))
-    return next(fits, None)
+    for block in blocks:
+        if scale == (-(-rows // block[0]), -(-columns // block[1])):
+            return block
+    return None
 
 
 def _blocks_of(config: Config) -> list[tuple[int, int]]:

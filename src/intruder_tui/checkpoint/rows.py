@@ -58,9 +58,13 @@ def tensor_rows(match: Match, left: Side, right: Side) -> list[Row]:
     """The rows of two full tensors: one, or for stacks of experts one an expert."""
     if match.base in left.tensors and match.tuned in right.tensors:
         shapes = left.shape(match.base), right.shape(match.tuned)
-        stacked = all(layer_of(match.base, shape).role is Role.EXPERTS for shape in shapes)
-        readable = not left.why_unreadable(match.base) and not right.why_unreadable(match.tuned)
-        if stacked and readable and stack_shape(left, match.base) == stack_shape(right, match.tuned):
+        if (
+            len(shapes[0]) == len(shapes[1]) == 3
+            and all(layer_of(match.base, shape).role is Role.EXPERTS for shape in shapes)
+            and not left.why_unreadable(match.base)
+            and not right.why_unreadable(match.tuned)
+            and stack_shape(left, match.base) == stack_shape(right, match.tuned)
+        ):
             return _stack_rows(match, left, right)
     return [tensor_row(match, left, right)]
 
@@ -76,9 +80,9 @@ def tensor_row(match: Match, left: Side, right: Side) -> Row:
     def row(kind: RowKind, reason: str) -> Row:
         return Row(match.base, kind, base, _both(dtypes), reason=reason)
 
-    differs = f"base is {shape_text(base)}, tuned is {shape_text(tuned)}"
+    differs = "" if base == tuned else f"base is {shape_text(base)}, tuned is {shape_text(tuned)}"
     if layer.role in _NEVER_ANALYSED:
-        return row(RowKind.SKIPPED, layer.reason if base == tuned else f"{layer.role}: {differs}")
+        return row(RowKind.SKIPPED, f"{layer.role}: {differs}" if differs else layer.reason)
     unreadable = _of_both(left.why_unreadable(match.base), right.why_unreadable(match.tuned))
     if unreadable:
         return row(RowKind.SKIPPED if max(len(base), len(tuned)) < 2 else RowKind.REFUSED, unreadable)
@@ -90,15 +94,15 @@ def tensor_row(match: Match, left: Side, right: Side) -> Row:
             return row(RowKind.SKIPPED, contradicted)
         return _convolution_row(match, left, right)
     if not len(base) == len(tuned) == 2:
-        same = base == tuned
-        return row(RowKind.SKIPPED if same else RowKind.REFUSED, layer.reason if same else differs)
+        return row(RowKind.REFUSED if differs else RowKind.SKIPPED, differs or layer.reason)
     recipes = _oriented_recipes(match, left, right)
     made = oriented(recipes[0]), oriented(recipes[1])
     notes = _notes(match, left, right)
     if made[0] != made[1]:
         common = _common_rows(layer, recipes)
         if common is None:
-            return row(RowKind.REFUSED, differs)
+            sizes = f"base is {shape_text(made[0])}, tuned is {shape_text(made[1])} (out x in)"
+            return row(RowKind.REFUSED, differs or sizes)
         recipes, resized = common
         notes = (*notes, resized)
     return comparable_row(match, layer, recipes[0], recipes[1], dtypes, notes)

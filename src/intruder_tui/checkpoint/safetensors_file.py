@@ -29,19 +29,11 @@ def read_header(path: Path) -> Header:
         CheckpointError: not a regular file, not safetensors, a malformed or oversized header, names given
             twice, or the file changed meanwhile.
     """
-    with opened(path) as (descriptor, stamp):
-        try:
-            _check_unique_names(path, _header_bytes(path, descriptor, stamp))
-        except OSError as error:
-            raise CheckpointError(f"{shown(path)}: {error.strerror or error}") from None
+    header, stamp = _header_of(path)
+    entries = _entries(path, header)
     try:
         # Framework "np" because "pt" imports torch; a mapping would die of SIGBUS on a truncated file.
         with safe_open(path, framework="np", backend="pread") as file:
-            slices = {name: file.get_slice(name) for name in file.offset_keys()}
-            tensors = {
-                name: StoredTensor(str(path), name, part.get_dtype(), tuple(part.get_shape()), stamp)
-                for name, part in slices.items()
-            }
             metadata = file.metadata() or {}
         status = path.stat()
     except (SafetensorError, OSError) as error:
@@ -50,6 +42,12 @@ def read_header(path: Path) -> Header:
         raise CheckpointError(
             f"{shown(path)}: changed while its header was read; it may still be being written"
         )
+    # The library has judged every entry; asking it for each again takes as long as all the rest.
+    where = str(path)
+    tensors = {
+        name: StoredTensor(where, name, entry["dtype"], tuple(entry["shape"]), stamp)
+        for name, entry in entries.items()
+    }
     return Header(path, tensors, metadata)
 
 
@@ -61,22 +59,26 @@ def byte_ranges(path: Path) -> dict[str, Place]:
     Raises:
         CheckpointError: the file can't be read, or its header is not what was accepted.
     """
-    with opened(path) as (descriptor, stamp):
-        try:
-            header = _header_bytes(path, descriptor, stamp)
-        except OSError as error:
-            raise CheckpointError(f"{shown(path)}: {error.strerror or error}") from None
+    header, _ = _header_of(path)
     start = 8 + len(header)
     try:
-        entries = {name: entry for name, entry in json.loads(header).items() if name != _METADATA}
-        return {name: _place(entry, start) for name, entry in entries.items()}
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return {name: _place(entry, start) for name, entry in _entries(path, header).items()}
+    except (ValueError, TypeError, KeyError):
         raise CheckpointError(f"{shown(path)}: malformed header") from None
 
 
 def _place(entry: dict[str, Any], start: int) -> Place:
     begin, end = entry[_OFFSETS]
     return Place(start + int(begin), start + int(end), tuple(int(size) for size in entry["shape"]))
+
+
+def _header_of(path: Path) -> tuple[bytes, FileStamp]:
+    """The header's bytes and the file they were read from. Raises CheckpointError."""
+    with opened(path) as (descriptor, stamp):
+        try:
+            return _header_bytes(path, descriptor, stamp), stamp
+        except OSError as error:
+            raise CheckpointError(f"{shown(path)}: {error.strerror or error}") from None
 
 
 def _header_bytes(path: Path, descriptor: int, stamp: FileStamp) -> bytes:
@@ -99,19 +101,28 @@ def _header_bytes(path: Path, descriptor: int, stamp: FileStamp) -> bytes:
     return header
 
 
-def _check_unique_names(path: Path, header: bytes) -> None:
-    """The library silently keeps the last of two equal names; which one the writer meant is unknowable."""
+def _entries(path: Path, header: bytes) -> dict[str, Any]:
+    """What the header says of each tensor. Raises CheckpointError.
 
-    def names_only(pairs: list[tuple[str, object]]) -> None:
-        if len({name for name, _ in pairs}) != len(pairs):
+    The library silently keeps the last of two equal names; which one the writer meant is unknowable.
+    """
+
+    def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        found = dict(pairs)
+        if len(found) != len(pairs):
             raise CheckpointError(f"{shown(path)}: malformed header: the same name stands in it twice")
+        return found
 
     try:
-        json.loads(header, object_pairs_hook=names_only)
+        entries = json.loads(header, object_pairs_hook=unique)
     except RecursionError:
         raise CheckpointError(f"{shown(path)}: malformed header: nested too deeply") from None
     except ValueError as error:
         raise CheckpointError(f"{shown(path)}: malformed header: {printable(str(error))}") from None
+    if not isinstance(entries, dict):
+        raise CheckpointError(f"{shown(path)}: malformed header: not an object")
+    entries.pop(_METADATA, None)
+    return entries
 
 
 def _library_words(error: Exception) -> str:

@@ -28,7 +28,7 @@ def read_weight_header(path: Path) -> Header:
     return read_torch_header(path)
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=512)
 def places(path: str, stamp: FileStamp) -> dict[str, Place]:
     """Where the tensors lie in a file whose header was accepted under that stamp. Raises CheckpointError."""
     if not is_zip(Path(path)):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import math
+import os
 import sys
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from io import FileIO
 from pathlib import Path
 
@@ -33,8 +34,11 @@ from intruder_tui.checkpoint.weight_file import places
 from intruder_tui.engine.adapters import AdapterRecipe, Against, LoraFactors, execute
 from intruder_tui.engine.dequantise import DequantiseError, dequantise
 
-BLOCK_BYTES = 16 * 2**20
+BLOCK_BYTES = 4 * 2**20
 """What is read at once: between two blocks a reader can be stopped, and progress is told."""
+LEAF_BYTES = 4 * 2**20
+"""What is hashed at once: a tensor's hash is of its leaves' hashes, which several threads make."""
+_HASHERS = min(4, os.cpu_count() or 1)
 
 _DTYPES = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 _PACKED_DTYPES = {
@@ -51,7 +55,7 @@ _PACKED_DTYPES = {
 Progress = Callable[[int, int], None]
 """Called with the bytes read so far and the bytes of the whole tensor."""
 Hashes = dict[StoredTensor, str]
-"""Per stored tensor: sha256, in hexadecimal, of its dtype, shape and bytes."""
+"""Per stored tensor, in hexadecimal: sha256 of its dtype, its shape and the sha256 of each of its leaves."""
 
 
 class ReadError(Exception):
@@ -192,18 +196,32 @@ def _read_blocks(
 ) -> None:
     """Fill a contiguous tensor from `offset` of the file, hashing what is read."""
     buffer: memoryview = tensor.reshape(-1).view(torch.uint8).numpy().data
-    done = 0
-    # Hashing one block while the next is read: both let go of the interpreter.
-    with FileIO(descriptor, closefd=False) as file, ThreadPoolExecutor(1) as hashing:
-        file.seek(offset)
-        while done < len(buffer):
-            read = file.readinto(buffer[done : done + BLOCK_BYTES])
-            if not read:
-                raise ReadError(f"{_called(stored)}: the file changed while it was read: it ends early")
-            hashing.submit(digest.update, buffer[done : done + read])
-            done += read
-            if on_progress is not None:
-                on_progress(done, len(buffer))
+    done = hashed = 0
+    leaves: list[Future[bytes]] = []
+    hashing = ThreadPoolExecutor(_HASHERS)
+    try:
+        # Hashing while more is read: both let go of the interpreter.
+        with FileIO(descriptor, closefd=False) as file:
+            file.seek(offset)
+            while done < len(buffer):
+                read = file.readinto(buffer[done : done + BLOCK_BYTES])
+                if not read:
+                    raise ReadError(f"{_called(stored)}: the file changed while it was read: it ends early")
+                done += read
+                while done - hashed >= LEAF_BYTES or hashed < done == len(buffer):
+                    leaves.append(hashing.submit(_leaf, buffer[hashed : hashed + LEAF_BYTES]))
+                    hashed += LEAF_BYTES
+                if on_progress is not None:
+                    on_progress(done, len(buffer))
+        for leaf in leaves:
+            digest.update(leaf.result())
+    finally:
+        # Reading may be ahead of hashing by the whole tensor when it is stopped.
+        hashing.shutdown(cancel_futures=True)
+
+
+def _leaf(part: memoryview) -> bytes:
+    return hashlib.sha256(part).digest()
 
 
 def _oriented(weight: torch.Tensor, transposed: bool, device: torch.device) -> torch.Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import os
 from pathlib import Path
 
@@ -62,6 +63,22 @@ def test_the_hash_is_of_the_content_wherever_it_lies(tmp_path: Path, monkeypatch
 
 
 @pytest.mark.usefixtures("small_blocks")
+def test_the_hash_does_not_hang_on_how_the_bytes_came(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weight = torch.randn(70, 33)
+    save_file({"w": weight}, tmp_path / "x.safetensors")
+    stored = read_header(tmp_path / "x.safetensors").tensors["w"]
+    monkeypatch.setattr(module, "LEAF_BYTES", 1000)
+    data = weight.numpy().tobytes()
+    expected = hashlib.sha256(b"F32 70 x 33\n")
+    for start in range(0, len(data), 1000):
+        expected.update(hashlib.sha256(data[start : start + 1000]).digest())
+    for block in (1, 7, 999, 1000, 1001, 4096, 10**6):
+        monkeypatch.setattr(module, "BLOCK_BYTES", block)
+        assert read_tensor(stored)[1] == expected.hexdigest()
+
+
 def test_progress_rises_to_the_whole(tmp_path: Path) -> None:
     told: list[tuple[int, int]] = []
     stored = saved(tmp_path / "x.safetensors", w=torch.zeros(13, 7))["w"]
