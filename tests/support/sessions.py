@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from intruder_tui.checkpoint.pairs import MatrixPair, Pairing, Row, RowKind, Source
-from intruder_tui.checkpoint.recipes import FileStamp, Stored, StoredTensor
+from intruder_tui.checkpoint.recipes import Adapted, FileStamp, LoraUpdate, Stored, StoredTensor
 from intruder_tui.definition import Side
 from intruder_tui.engine.jobs import Job, Study
 from intruder_tui.engine.protocol import Engine, Finished
@@ -76,6 +76,16 @@ def matrix_row(name: str, shape: tuple[int, int] = (64, 48), *, untouched: bool 
     base = Stored(stored("/base/model.safetensors", name, shape))
     tuned = base if untouched else Stored(stored("/tuned/model.safetensors", name, shape))
     pair = MatrixPair(name, shape, base, tuned, ("BF16", "BF16"))
+    return Row(name, RowKind.MATRIX, shape, "BF16", pair)
+
+
+def adapted_row(name: str, shape: tuple[int, int] = (64, 48), rank: int = 8, scaling: float = 2.0) -> Row:
+    """A weight matrix under a LoRA adapter."""
+    base = Stored(stored("/base/model.safetensors", name, shape))
+    a = stored("/tuned/adapter_model.safetensors", f"{name}.lora_A", (rank, shape[1]))
+    b = stored("/tuned/adapter_model.safetensors", f"{name}.lora_B", (shape[0], rank))
+    tuned = Adapted(base, LoraUpdate(a, b, scaling))
+    pair = MatrixPair(name, shape, base, tuned, ("BF16", f"BF16 + LoRA r {rank}"))
     return Row(name, RowKind.MATRIX, shape, "BF16", pair)
 
 

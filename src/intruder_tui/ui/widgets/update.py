@@ -46,11 +46,15 @@ class UpdateView(Picture):
         self._desk: Desk | None = None
         self._at: int | None = None
         self._slider = 0
+        self._awaited = ""
 
     def tell(self, one: Subject, desk: Desk | None) -> None:
         """Show a subject; the slider stays on its multiple of the adapter's own scaling."""
         self._subject, self._desk = one, desk
         self.repaint()
+        if self._awaited == one.name and self.known(one, desk) is not None:
+            self._awaited = ""
+            self._reveal()
 
     def known(self, one: Subject | None, desk: Desk | None) -> tuple[Scalings, int] | None:
         """What is known of a subject at other scalings, and the slider's place among them."""
@@ -103,14 +107,16 @@ class UpdateView(Picture):
     def _request(self) -> None:
         one, desk = self._subject, self._desk
         if one is not None and one.result is not None and desk is not None:
-            desk.request(one.name, StudyKind.SCALINGS)
+            if desk.request(one.name, StudyKind.SCALINGS):
+                self._awaited = one.name
             self.repaint()
             self._reveal()
 
     def _reveal(self) -> None:
         """Bring the slider into view, its end if there is room for all of it."""
         end = len(self._lines) - 1
-        self.reveal(end if end - self._slider < self.room.height else self._slider + self.room.height - 1)
+        line = end if end - self._slider < self.room.height else self._slider + self.room.height - 1
+        self.call_after_refresh(self.reveal, line)
 
     def _why_not(self) -> Text:
         """What stands where the slider would: how far it is, why there is none, or how to ask for it."""
