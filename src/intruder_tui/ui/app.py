@@ -36,7 +36,7 @@ from intruder_tui.ui.messages import EngineEvent
 from intruder_tui.ui.options import UiOptions
 from intruder_tui.ui.palette import Actions, Matrices, Palette, Themes
 from intruder_tui.ui.relay import Relay
-from intruder_tui.ui.rescue import guard_terminal
+from intruder_tui.ui.rescue import guard_terminal, resumable
 from intruder_tui.ui.saving import Shown, contents, screen_picture
 from intruder_tui.ui.screens.help import HelpScreen
 from intruder_tui.ui.screens.log import LogScreen
@@ -52,6 +52,7 @@ class IntruderApp(App[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("q", "quit", "Quit", id="quit"),
         Binding("ctrl+c", "quit", "Quit", show=False, priority=True, id="interrupt"),
+        Binding("ctrl+z", "suspend_process", "To the shell; fg comes back", show=False, id="suspend"),
         Binding("question_mark", "help", "Help", key_display="?", id="help"),
         Binding("L", "log", "Where the log is", id="log"),
         Binding("s", "snapshot", "Save the view, its data and a figure", id="snapshot"),
@@ -143,6 +144,7 @@ class IntruderApp(App[None]):
         self.call_after_refresh(self._relay.attach, self._deliver)
         self.call_after_refresh(gc.enable)
         self._tell_troubles()
+        self.app_resume_signal.subscribe(self, lambda _: self.call_later(self._repaint))
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP):
             with suppress(NotImplementedError, RuntimeError, ValueError):
@@ -199,6 +201,18 @@ class IntruderApp(App[None]):
     async def action_quit(self) -> None:
         """End at once, whatever is being computed."""
         self._end(0)
+
+    def action_suspend_process(self) -> None:
+        """Stop, where there is a shell that can take the program up again."""
+        if resumable():
+            super().action_suspend_process()
+        else:
+            self.notify("There is no shell here that could take the program up again.", markup=False)
+
+    def _repaint(self) -> None:
+        """The terminal has been somebody else's: nothing of what stood on it is left."""
+        for screen in self.screen_stack:
+            screen.refresh()
 
     def action_help(self) -> None:
         """Explain the numbers and the keys."""

@@ -1,4 +1,4 @@
-"""Leaving the terminal as it was found when a signal comes before the app listens to signals itself."""
+"""The terminal and who else has it: leaving it as it was found, and to a shell only where there is one."""
 
 from __future__ import annotations
 
@@ -36,3 +36,16 @@ def guard_terminal(close: Callable[[], None]) -> None:
     for number in (signal.SIGTERM, signal.SIGHUP):
         with suppress(ValueError, OSError):  # not the main thread
             signal.signal(number, leave)
+
+
+def resumable() -> bool:
+    """Whether a shell with job control runs this process, so that a stopped one can be continued.
+
+    The parent is then in the same session and in another process group. A program started by ssh or by a
+    terminal itself would stand still for ever.
+    """
+    try:
+        parent = os.getppid()
+        return os.getsid(parent) == os.getsid(0) and os.getpgid(parent) != os.getpgrp()
+    except OSError:
+        return False
