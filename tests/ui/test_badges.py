@@ -33,7 +33,7 @@ def test_a_group_is_open_until_all_its_rows_are_known() -> None:
         assert leaf.row is not None
         one.request(leaf.row)
         one.apply(finished(one, leaf.row))
-        badges.forget(leaf)
+        badges.forget(leaf.row or "", leaf)
     assert badges.of(layer) == Badge("2", tone=Tone.ACCENT)
     assert badges.of(group(top, "model.layers")) == Badge("2", tone=Tone.ACCENT)
     assert badges.of(group(top, "model.layers", "1", "mlp")) == Badge("··")

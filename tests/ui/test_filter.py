@@ -17,6 +17,7 @@ from textual.widgets import Input
 
 from intruder_tui.definition import Definition
 from intruder_tui.ui.filtering import FilterError, Ground, parse
+from intruder_tui.ui.widgets import side
 
 FIRST = "model.layers.0.self_attn.q_proj.weight"
 
@@ -201,3 +202,39 @@ def test_a_row_whose_bounds_leave_a_vector_open_is_undecided() -> None:
     assert result.summary().undecided(Definition())
     assert parse("is:und").kept(ground) == ["a.weight"]
     assert parse("-is:und").kept(ground) == parse("is:none").kept(ground) == []
+
+
+async def test_a_tree_of_thousands_is_filled_when_the_typing_stops(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(side, "MANY", 10)
+    async with opened() as one:
+        await one.press("slash")
+        fills = []
+        fill = one.tree.fill
+        monkeypatch.setattr(
+            one.tree, "fill", lambda *given, **named: (fills.append(1), fill(*given, **named))
+        )
+        for letter in ("q", "underscore", "p", "r"):
+            await one.pilot.press(letter)
+        await one.settle(0.4)
+        assert len(rows(one)) == 4
+        assert len(fills) <= 2  # the machine may be slow between two letters
+        await one.press("backspace", "o", "enter")  # enter waits for nothing
+        assert rows(one) == []
+        assert one.tree.has_focus
+        await one.press("escape")
+        assert len(rows(one)) == 35
+
+
+async def test_an_answer_to_a_hidden_row_is_counted_when_it_is_shown_again() -> None:
+    engine = SilentEngine()
+    llama = llama_session(engine)
+    async with opened(llama, engine=engine) as one:
+        await write(one, "q_proj")
+        await one.press("enter")
+        llama.request(WEAK)
+        engine.say(finished(llama, WEAK))
+        await one.settle()
+        await one.press("escape")
+        assert one.tree._badges is not None
+        layers = [node.data for node in one.tree.root.children if node.data and node.data.row is None]
+        assert one.tree._badges.of(layers[0]).mark == "1"

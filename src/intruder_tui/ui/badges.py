@@ -57,14 +57,19 @@ class Badges:
         self.definition = definition
         self._glyphs = glyphs
         self._sums: dict[int, _Sum] = {}
+        self._measured: dict[str, _Sum] = {}
         self.phase = 0
         """Which of the two signs a computing row shows."""
 
-    def forget(self, leaf: Branch) -> None:
-        """A row changed: its groups must be summed again."""
-        self._sums.pop(id(leaf), None)
-        for branch in leaf.ancestors():
+    def forget(self, name: str, leaf: Branch | None) -> None:
+        """A row changed: it and the groups above its leaf, if the tree has one, must be summed again."""
+        self._measured.pop(name, None)
+        for branch in leaf.ancestors() if leaf is not None else ():
             self._sums.pop(id(branch), None)
+
+    def forget_groups(self) -> None:
+        """The tree has other branches now; what is known of its rows holds."""
+        self._sums.clear()
 
     def of(self, branch: Branch) -> Badge:
         """The badge of a row or of a group."""
@@ -104,14 +109,16 @@ class Badges:
         return Badge(self._glyphs.undecided if sums.undecided else self._glyphs.none)
 
     def _sum(self, branch: Branch) -> _Sum:
+        if branch.row is not None:
+            known = self._measured.get(branch.row)
+            if known is None:
+                known = self._measured[branch.row] = self._measure(branch.row)
+            return known
         known = self._sums.get(id(branch))
         if known is None:
-            if branch.row is not None:
-                known = self._measure(branch.row)
-            else:
-                known = _Sum()
-                for child in branch.children:
-                    known = known + self._sum(child)
+            known = _Sum()
+            for child in branch.children:
+                known = known + self._sum(child)
             self._sums[id(branch)] = known
         return known
 

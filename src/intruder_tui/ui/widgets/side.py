@@ -10,6 +10,7 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.message import Message
+from textual.timer import Timer
 from textual.widgets import Input
 
 from intruder_tui.engine.session import PENDING
@@ -22,6 +23,10 @@ from intruder_tui.ui.ranking import Order, ranked, value
 from intruder_tui.ui.widgets.line import Line
 from intruder_tui.ui.widgets.tree import LayerTree
 
+MANY = 3000
+"""With more rows than this the tree is filled once the typing stops."""
+PAUSE = 0.15
+"""Seconds without a key that are a stop."""
 PLACEHOLDER = "q_proj  is:failed  -norm"
 
 
@@ -44,6 +49,8 @@ class SidePane(Vertical):
         self._marks = marks
         self._badges: Badges | None = None
         self._filter = Filter()
+        self._typed = Filter()
+        self._typing: Timer | None = None
         self._order = Order.MODEL
         self._names: frozenset[str] = frozenset()
         self._stale = False
@@ -125,9 +132,8 @@ class SidePane(Vertical):
         box.remove_class("-open", "-bad")
         with box.prevent(Input.Changed):
             box.value = ""
-        if self._filter.terms:
-            self._filter = Filter()
-            self._fill(selected)
+        self._typed = Filter()
+        self._take_typed(selected)
         return filtered
 
     @on(Input.Changed, "#filter")
@@ -135,13 +141,15 @@ class SidePane(Vertical):
         event.stop()
         trouble = ""
         try:
-            wanted = parse(event.value)
+            self._typed = parse(event.value)
         except FilterError as error:
             trouble = str(error)
         else:
-            if wanted != self._filter:
-                self._filter = wanted
-                self._fill(self.layer_tree.row)
+            self._stop_typing()
+            if self._badges is None or len(self._badges.session.pairing.rows) <= MANY:
+                self._take_typed(self.layer_tree.row)
+            else:
+                self._typing = self.set_timer(PAUSE, lambda: self._take_typed(self.layer_tree.row))
         self.box.set_class(bool(trouble), "-bad")
         self.post_message(self.FilterRead(trouble))
 
@@ -152,9 +160,22 @@ class SidePane(Vertical):
             return
         if not event.value.strip():
             self.clear(self.layer_tree.row)
-        elif self._stale:
-            self.renew(self.layer_tree.row)
+        else:
+            self._take_typed(self.layer_tree.row)
+            if self._stale:
+                self.renew(self.layer_tree.row)
         self.layer_tree.focus()
+
+    def _take_typed(self, selected: str | None) -> None:
+        self._stop_typing()
+        if self._typed != self._filter:
+            self._filter = self._typed
+            self._fill(selected)
+
+    def _stop_typing(self) -> None:
+        if self._typing is not None:
+            self._typing.stop()
+            self._typing = None
 
     # What is shown -------------------------------------------------------------------------------
 

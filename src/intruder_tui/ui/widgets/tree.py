@@ -74,6 +74,7 @@ class LayerTree(Tree[Branch]):
     ) -> None:
         """Show the rows under `top`, each with what `figure` says of it; open few of a `narrowed` choice."""
         self._badges = badges
+        badges.forget_groups()
         self._figure = figure
         self._branches = {leaf.row: leaf for leaf in top.leaves() if leaf.row is not None}
         self.clear()
@@ -104,11 +105,13 @@ class LayerTree(Tree[Branch]):
 
     def changed(self, names: Iterable[str]) -> None:
         """Repaint these rows and their groups, where they are."""
+        if self._badges is None:
+            return
         for name in names:
             leaf = self._branches.get(name)
-            if leaf is None or self._badges is None:
+            self._badges.forget(name, leaf)
+            if leaf is None:
                 continue
-            self._badges.forget(leaf)
             for branch in (leaf, *leaf.ancestors()):
                 node = self._drawn.get(id(branch))
                 if node is not None:
