@@ -128,7 +128,7 @@ class Terminal:
 
 
 class Shell(Terminal):
-    """An interactive shell, so that the program can be stopped and taken up again; `prompt` tells it is the shell's turn."""
+    """An interactive shell that runs the program, so that it can be stopped and taken up again."""
 
     PROMPT = "shell> "
 
@@ -141,3 +141,11 @@ class Shell(Terminal):
         """Type the program's command."""
         self.until(self.PROMPT)
         self.send(self._command + "\n")
+
+    def until_prompt(self, patience: float = PATIENCE) -> None:
+        """Read until the shell is at the end of what was written, waiting for a command."""
+        end = time.monotonic() + patience
+        while not self.written.endswith(self.PROMPT.encode()):
+            if time.monotonic() > end:
+                raise AssertionError(f"no prompt at the end of:\n{self.text()}")
+            self.read(0.1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import time
 from collections.abc import Iterator
@@ -11,7 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
-from tests.support.terminal import Terminal
+from tests.support.terminal import Shell, Terminal
+from tests.support.torment import workers_of
 
 from intruder_tui.demo import DemoPaths
 
@@ -152,3 +154,80 @@ def test_keys_and_theme_come_from_a_file_and_a_choice_stays(
     (kept,) = (tmp_path / "state").rglob("choices.json")
     assert json.loads(kept.read_text()) == {"theme": "ansi-light"}
     assert config.read_text().startswith("[keys]\nquit")
+
+
+def test_ctrl_z_goes_to_the_shell_and_fg_comes_back_to_a_whole_screen(
+    cache: Path, terminals: list[Terminal]
+) -> None:
+    shell = Shell("demo", cache=cache, columns=100, lines=30)
+    terminals.append(shell)
+    shell.run()
+    shell.until("7 intruder dimensions in 5")
+    shell.until("next intruder")
+    shell.send("\x1a")
+    shell.until("Stopped")
+    shell.until_prompt()
+    assert shell.restored
+    shell.send("clear; echo $((6 * 7))\n")
+    shell.until("42")
+    assert "intruder dimensions" not in shell.text()
+    shell.send("fg\n")
+    shell.until("7 intruder dimensions in 5")
+    shell.until("next intruder")
+    shell.until("q_proj")
+    assert "42" not in shell.text().splitlines()[1]
+    shell.send("\r2")
+    shell.until("2/7 Intruders")
+    shell.send("q")
+    shell.until_prompt()
+    assert shell.restored
+    shell.send("exit\n")
+    assert shell.wait() == 0
+
+
+def test_where_no_shell_can_take_it_up_again_ctrl_z_says_so(cache: Path, terminals: list[Terminal]) -> None:
+    terminal = Terminal("demo", cache=cache, columns=100, lines=30)
+    terminals.append(terminal)
+    terminal.until("7 intruder dimensions in 5")
+    terminal.send("\x1a")
+    terminal.until("There is no shell here")
+    terminal.send("q")
+    assert terminal.wait() == 0
+
+
+def test_a_dumb_terminal_gets_the_table_and_the_interface_says_why_not(
+    demo_pair: DemoPaths, cache: Path, terminals: list[Terminal]
+) -> None:
+    table = Terminal("demo", cache=cache, columns=120, lines=60, TERM="dumb")
+    terminals.append(table)
+    assert table.wait() == 0
+    assert "7 intruder dimensions in 5 of 28 matrices" in " ".join(table.text().split())
+    assert b"\x1b" not in table.written
+    refused = Terminal(demo_pair.base, demo_pair.lora, cache=cache, columns=120, TERM="dumb")
+    terminals.append(refused)
+    assert refused.wait() == 2
+    assert "the interface needs a terminal: TERM is dumb" in " ".join(refused.text().split())
+
+
+def test_bad_paths_come_before_anything_else(cache: Path, terminals: list[Terminal]) -> None:
+    for term in ("xterm-256color", "dumb"):
+        terminal = Terminal("/no/such/base", "/no/such/tuned", cache=cache, columns=120, TERM=term)
+        terminals.append(terminal)
+        assert terminal.wait() == 2
+        assert "/no/such/base" in terminal.text()
+        assert b"\x1b[?1049h" not in terminal.written
+
+
+def test_the_terminal_is_sane_after_a_kill_of_the_worker(
+    demo_pair: DemoPaths, cache: Path, terminals: list[Terminal]
+) -> None:
+    terminal = Terminal(demo_pair.base, demo_pair.lora, cache=cache)
+    terminals.append(terminal)
+    terminal.until("lora-r8")
+    terminal.send("a")
+    for worker in workers_of(terminal.pid):
+        os.kill(worker, signal.SIGKILL)
+    terminal.until("intruder dimensions")  # another worker has gone on with it
+    terminal.send("q")
+    assert terminal.wait() == 0
+    assert terminal.restored
