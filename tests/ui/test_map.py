@@ -54,7 +54,7 @@ async def test_the_window_follows_the_cursor_beyond_k() -> None:
         assert one.map.extent.holds(9, 10)
         assert one.map.extent.span == 10
         assert "beyond k" in below(one)
-        await one.press("L", "J")
+        await one.press("shift+right", "shift+down")
         assert one.map.extent.left > 3
         assert one.map.extent.top == 5
         await one.press("g")
@@ -66,7 +66,7 @@ async def test_a_window_stays_when_k_changes_and_the_leading_one_follows_it() ->
     async with opened() as one:
         await one.press("n", "tab", "plus")
         assert one.map.extent == leading(11, Q)
-        await one.press("J")
+        await one.press("shift+down")
         window = one.map.extent
         await one.press("plus")
         assert one.map.extent == window
@@ -191,7 +191,7 @@ async def test_both_sides_are_asked_for_where_both_are_shown() -> None:
 
 async def test_another_matrix_keeps_the_window_where_it_is_as_large() -> None:
     async with opened() as one:
-        await one.press("n", "tab", "Z", "J")
+        await one.press("n", "tab", "Z", "shift+down")
         window = one.map.extent
         assert window.top > 0
         await one.press("u")
@@ -205,7 +205,7 @@ async def test_another_matrix_keeps_the_window_where_it_is_as_large() -> None:
 async def test_every_zoom_draws_lines_of_the_screen_s_width(size: tuple[int, int], ascii_only: bool) -> None:
     async with opened(size=size, options=replace(TRUECOLOR, ascii=ascii_only)) as one:
         await one.press("n", "tab")
-        for key in ("Z", "Z", "w", "z", "G", "H", "K", "U"):
+        for key in ("Z", "Z", "w", "z", "G", "shift+left", "shift+up", "U"):
             await one.press(key)
             strips = one.app.screen._compositor.render_strips()
             assert {strip.cell_length for strip in strips} == {size[0]}

@@ -24,6 +24,10 @@ class CursorMoved(Message):
         super().__init__()
 
 
+class CosinesWanted(Message):
+    """A person asks for every cosine of what is in front, or takes that back."""
+
+
 class Jumped(Message):
     """A person chose the matrix `name` in a view of many."""
 

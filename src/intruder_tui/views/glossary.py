@@ -45,6 +45,10 @@ def view_entries(view: str, glyphs: Glyphs = UNICODE) -> list[Entry]:
             ("outline", "the column is an intruder: nothing in the whole base matches it"),
             (f"{sigma}", "the vector's singular value: how strongly the weight uses the direction"),
             ("bright diagonal", "the tuned vector is still its base vector; below it: it moved up in rank"),
+            (f"{glyphs.diagonal}", "i = j, where nothing has moved: how far the bright cells have shifted shows"),
+            ("z Z w", "zoom in, zoom out, all vectors; a cell then shows the largest |cos| of its block"),
+            ("W", "compute the cosines beyond the stored ones: a factorisation of both weights"),
+            ("U", "the output (U) and the input side (V) beside each other"),
         ],
         "Intruders": [
             ("j", "rank of the tuned vector; 0 has the largest singular value"),
@@ -63,6 +67,7 @@ def view_entries(view: str, glyphs: Glyphs = UNICODE) -> list[Entry]:
             ("window", "share of its energy in base vectors of nearly its own rank"),
             ("made of", "how many base vectors it is effectively made of: 1 the same, many: foreign"),
             ("cluster", "how many tied base vectors it lies among, and its overlap with their span"),
+            ("tier", "how best |cos| was had: exact or float64 values, or a bound so far"),
             ("verdict", "intruder, matched, or one of the next three; only intruders are counted"),
             ("clustered", f"no single base vector reaches {glyphs.eps}, the span of tied ones does: not new"),
             ("borderline", f"best(j) and {glyphs.eps} differ by less than the numerical error"),
@@ -71,6 +76,7 @@ def view_entries(view: str, glyphs: Glyphs = UNICODE) -> list[Entry]:
                 "mixing?",
                 "an inference: low best, but most energy in its window; neighbours mixed, nothing new",
             ),
+            (". , r", "sort by the next column, by the one before, the other way round; an arrow marks it"),
             ("enter", "the vector against all base vectors; escape goes back"),
         ],
         "Spectrum": [

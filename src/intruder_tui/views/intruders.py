@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TypedDict
 
 from rich.table import Table
@@ -22,9 +22,22 @@ MOST_ROWS = 500
 
 MIXING = 0.5
 """An intruder with more than this share of its energy near its own rank is marked as perhaps mixed."""
+BOUND = "bound"
+"""The tier of what is only known to lie in an interval."""
 GAP = 2
 """Columns between two cells, and around the table's first and last."""
-DROPPED = ("sigma base", "made of", "cluster", "shift", "window", "in dW", "base i", "sigma", "mark")
+DROPPED = (
+    "tier",
+    "sigma base",
+    "made of",
+    "cluster",
+    "shift",
+    "window",
+    "in dW",
+    "base i",
+    "sigma",
+    "mark",
+)
 """Columns that a narrow table does without, the least important first."""
 
 
@@ -43,6 +56,7 @@ class IntruderRow:
         floor: best(j) of a random direction.
         update_share: share of its energy in dW's column (row) space; None where unknown or without meaning.
         window_share: share of its energy within the base vectors of nearly its own rank; None where unknown.
+        tier: how best(j) was had: the name of a method that gives values, or "bound".
         participation: how many base vectors it is effectively made of; None where unknown.
         cluster: (how many tied base vectors, its overlap with their span); None where no cluster does better
             than the best single vector.
@@ -57,6 +71,7 @@ class IntruderRow:
     shift: int | None
     verdict: Verdict
     floor: float
+    tier: str
     update_share: float | None = None
     window_share: float | None = None
     participation: float | None = None
@@ -94,6 +109,7 @@ def intruder_rows(result: MatrixResult, definition: Definition, most: int = MOST
                 shift=None if match is None else match - j,
                 verdict=verdict,
                 floor=floor,
+                tier=result.tier.value if similarity.exact(j) else BOUND,
                 **_made_of(similarity, j),
             )
         )
@@ -123,19 +139,64 @@ def _made_of(similarity: Similarity, j: int) -> _MadeOf:
 
 @dataclass(frozen=True, slots=True)
 class Cells:
-    """The table as text: heads, and a tuple of cells per row in the same order."""
+    """The table as text: names and heads of its columns, and a tuple of cells per row in the same order."""
 
+    names: tuple[str, ...]
     heads: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
 
 
-def cells(
-    rows: list[IntruderRow], eps: float, glyphs: Glyphs = UNICODE, *, width: int | None = None
-) -> Cells:
-    """Format the rows; with a `width` the least important columns are left out until the rest fits.
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What the rows are sorted by: the name of a column, smallest first unless `descending`."""
 
-    Columns that nothing is known for are left out in any case: what a vector is made of comes with its exact
-    value, a cluster only where one does better than a single vector.
+    column: str = "j"
+    descending: bool = False
+
+    def turned(self) -> Order:
+        """The same column the other way round."""
+        return replace(self, descending=not self.descending)
+
+
+_KEYS: dict[str, Callable[[IntruderRow], tuple[float | str, ...] | None]] = {
+    "mark": lambda row: (list(Verdict).index(row.verdict),),
+    "j": lambda row: (row.j,),
+    "sigma": lambda row: (row.sigma,),
+    "best": lambda row: (row.upper, row.lower),
+    "base i": lambda row: None if row.match is None else (row.match,),
+    "sigma base": lambda row: None if row.sigma_match is None else (row.sigma_match,),
+    "shift": lambda row: None if row.shift is None else (row.shift,),
+    "in dW": lambda row: None if row.update_share is None else (row.update_share,),
+    "window": lambda row: None if row.window_share is None else (row.window_share,),
+    "made of": lambda row: None if row.participation is None else (row.participation,),
+    "cluster": lambda row: None if row.cluster is None else (row.cluster[1],),
+    "tier": lambda row: (row.tier,),
+    "verdict": lambda row: (list(Verdict).index(row.verdict), row.mixing),
+}
+
+
+def ordered(rows: Sequence[IntruderRow], order: Order) -> list[IntruderRow]:
+    """The rows in an order: equal ones by rank, those without a value last in either direction."""
+    key = _KEYS[order.column]
+    known = [(value, row) for row in rows if (value := key(row)) is not None]
+    ranked = sorted(known, key=lambda pair: pair[1].j)
+    ranked.sort(key=lambda pair: pair[0], reverse=order.descending)
+    return [row for _, row in ranked] + [row for row in rows if key(row) is None]
+
+
+def cells(
+    rows: list[IntruderRow],
+    eps: float,
+    glyphs: Glyphs = UNICODE,
+    *,
+    width: int | None = None,
+    order: Order | None = None,
+) -> Cells:
+    """Format the rows, with an arrow at the column of their `order`.
+
+    With a `width` the least important columns are left out until the rest fits. Columns that nothing is known
+    for are left out in any case: what a vector is made of comes with its exact value, a cluster only where
+    one does better than a single vector.
     """
     shared = numbers.exponent([row.sigma for row in rows] + [row.sigma_match or 0.0 for row in rows])
     factor, dash = numbers.power(shared, glyphs), glyphs.dash
@@ -174,17 +235,21 @@ def cells(
         }
     if any(row.cluster is not None for row in rows):
         columns["cluster"] = ("cluster", [_cluster(row, glyphs) for row in rows])
+    columns["tier"] = ("tier", [row.tier for row in rows])
     columns["verdict"] = ("verdict", [row.words for row in rows])
+    if order is not None and order.column in columns:
+        head, texts = columns[order.column]
+        columns[order.column] = (f"{head} {glyphs.down if order.descending else glyphs.up}", texts)
     for name in DROPPED:
         if width is None or _width(columns) <= width:
             break
         columns.pop(name, None)
-        if (
-            name == "sigma base" and "sigma" in columns
-        ):  # without it the other singular value needs no further name
-            columns["sigma"] = (f"{glyphs.sigma}{factor}", sigmas)
+        if name == "sigma base" and "sigma" in columns:
+            # Without it the other singular value needs no further name.
+            columns["sigma"] = (columns["sigma"][0].replace(" tuned", ""), sigmas)
     heads = tuple(head for head, _ in columns.values())
-    return Cells(heads, tuple(zip(*(texts for _, texts in columns.values()), strict=True)))
+    rest = tuple(zip(*(texts for _, texts in columns.values()), strict=True))
+    return Cells(tuple(columns), heads, rest)
 
 
 def _cluster(row: IntruderRow, glyphs: Glyphs) -> str:
@@ -212,18 +277,26 @@ def intruder_table(
     glyphs: Glyphs = UNICODE,
     most: int = MOST_ROWS,
     width: int | None = None,
+    order: Order | None = None,
 ) -> Table:
     """The rows as a rich table; with a `width` the least important columns give way until the rest fits."""
     rows = intruder_rows(result, definition, most)
-    text = cells(rows, definition.eps, glyphs, width=width)
+    if order is not None:
+        rows = ordered(rows, order)
+    text = cells(rows, definition.eps, glyphs, width=width, order=order)
     tone = tones(mode)
     table = Table(box=None, padding=(0, 1), header_style=tone.muted, pad_edge=False)
     for head in text.heads:
-        table.add_column(Text(head), justify="left" if head in ("", "verdict") else "right", no_wrap=True)
+        table.add_column(Text(head), justify="left" if leftward(head) else "right", no_wrap=True)
     for row, line in zip(rows, text.rows, strict=True):
         style = tone.accent if row.verdict is Verdict.INTRUDER else tone.text
         table.add_row(*(Text(cell, style) for cell in line))
     return table
+
+
+def leftward(head: str) -> bool:
+    """Whether a column holds words rather than numbers."""
+    return head == "" or head.startswith(("verdict", "tier"))
 
 
 def plain_table(text: Cells) -> str:

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from intruder_tui.definition import Definition, Verdict
 from intruder_tui.results import Floats, MatrixResult
+from intruder_tui.studycosines import Cosines
 from intruder_tui.views import numbers
 from intruder_tui.views.floors import floor_of
 from intruder_tui.views.glyphs import UNICODE, Glyphs
@@ -30,7 +31,8 @@ class VectorProfile:
     Attributes:
         j, sigma: its rank, and its singular value in W1.
         cosines: [b] float32, |cos| with base vectors i < b; empty where only bounds are known.
-        q: how many base vectors there are.
+        q: how many base vectors there are; those of a numerically zero singular value are left out where the
+            whole matrix is known.
         lower, upper: bounds of best(j) over all q of them.
         match: argbest(j); None where unknown.
         verdict: at the definition's eps.
@@ -66,8 +68,10 @@ class VectorProfile:
         return min(math.sqrt(max(0.0, 1 - self.energy) + SLACK), self.upper)
 
 
-def profile(result: MatrixResult, j: int, definition: Definition) -> VectorProfile:
-    """The profile of tuned vector j.
+def profile(
+    result: MatrixResult, j: int, definition: Definition, whole: Cosines | None = None
+) -> VectorProfile:
+    """The profile of tuned vector j; with the `whole` matrix of the side in force every cosine is in it.
 
     Raises:
         IndexError: j is beyond the vectors that the result holds.
@@ -76,11 +80,13 @@ def profile(result: MatrixResult, j: int, definition: Definition) -> VectorProfi
     if not 0 <= j < len(side.lower):
         raise IndexError(f"tuned vector {j}: the result holds {len(side.lower)}")
     known = side.block[:, j] if j < len(side.block) else np.empty(0, np.float32)
+    if whole is not None and j < whole.shape[1]:
+        known = whole.window(0, whole.shape[0], j, j + 1)[:, 0]
     return VectorProfile(
         j,
         float(result.sigma_tuned[j]),
         known,
-        min(result.shape),
+        min(result.shape) if whole is None else max(len(known), 1),
         float(side.lower[j]),
         float(side.upper[j]),
         int(side.index[j]) if side.index[j] >= 0 else None,
@@ -159,7 +165,7 @@ class VectorPlot:
             yield Segment.line()
         yield Segment(f"{'base i':>{MARGIN - 1}} {self._axis(len(cosines), step, size)}", tone.muted)
         yield Segment.line()
-        yield from self._legend(step, match)
+        yield from self._legend(step, match, options.max_width)
         yield Segment.line()
 
     def _line(self, value: float, height: int) -> int:
@@ -176,18 +182,26 @@ class VectorPlot:
                 end = start + len(text)
         return "".join(cells).rstrip()
 
-    def _legend(self, step: int, match: int | None) -> list[Segment]:
+    def _legend(self, step: int, match: int | None, width: int) -> list[Segment]:
+        """The signs and what a bar stands for; a short line does without the margin, then without the last."""
         tone, glyphs = tones(self.mode), self.glyphs
-        segments = [
-            Segment(" " * MARGIN),
-            Segment(glyphs.across * 2, tone.accent),
-            Segment(
-                f" {glyphs.eps} {self.eps:.2f}   {glyphs.floor * 2} random {self.profile.floor:.2f}",
-                tone.muted,
-            ),
+        entries = [
+            [Segment(glyphs.across * 2, tone.accent), Segment(f" {glyphs.eps} {self.eps:.2f}", tone.muted)],
+            [Segment(f"{glyphs.floor * 2} random {self.profile.floor:.2f}", tone.muted)],
         ]
-        if match is not None:
-            segments += [Segment(f"   {glyphs.heights[-1]}", tone.active), Segment(" best match", tone.muted)]
         if step > 1:
-            segments.append(Segment(f"   largest of {step} a bar", tone.muted))
+            entries.append([Segment(f"a bar: max of {step}", tone.muted)])
+        if match is not None:
+            entries.append([Segment(glyphs.heights[-1], tone.active), Segment(" best match", tone.muted)])
+        for kept, margin, gap in (
+            (len(entries), MARGIN, 3),
+            (len(entries), 0, 3),
+            (len(entries), 0, 2),
+            (len(entries) - 1, 0, 2),
+        ):
+            segments = [Segment(" " * margin, tone.muted)]
+            for number, entry in enumerate(entries[:kept]):
+                segments += [Segment(" " * gap if number else "", tone.muted), *entry]
+            if Segment.get_line_length(segments) <= width:
+                break
         return segments

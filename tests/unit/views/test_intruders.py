@@ -13,7 +13,7 @@ from tests.support.results import analyse, base_weight, bounded, plant, planted
 from intruder_tui.definition import Definition, Side, Verdict
 from intruder_tui.results import MatrixResult, Traits
 from intruder_tui.views.glyphs import ASCII, UNICODE
-from intruder_tui.views.intruders import cells, intruder_rows, intruder_table, plain_table
+from intruder_tui.views.intruders import Order, cells, intruder_rows, intruder_table, ordered, plain_table
 from intruder_tui.views.palette import ColourMode
 
 
@@ -60,12 +60,12 @@ def test_no_more_rows_than_are_known_or_asked_for() -> None:
 
 
 GOLDEN = """\
-   j  sigma tuned  best |cos|  base i  sigma base  shift  verdict
-#  0         24.1        0.34      76       0.956    +76  intruder
--  1         20.0        1.00       0        20.0     -1  matched
--  2         12.3        1.00       1        12.3     -1  matched
-#  3         12.2        0.33     111       0.735   +108  intruder
--  4         9.27        1.00       2        9.27     -2  matched
+   j  sigma tuned  best |cos|  base i  sigma base  shift  tier     verdict
+#  0         24.1        0.34      76       0.956    +76  float64  intruder
+-  1         20.0        1.00       0        20.0     -1  float64  matched
+-  2         12.3        1.00       1        12.3     -1  float64  matched
+#  3         12.2        0.33     111       0.735   +108  float64  intruder
+-  4         9.27        1.00       2        9.27     -2  float64  matched
 """
 
 
@@ -110,8 +110,8 @@ def test_what_a_vector_is_made_of_stands_in_its_row() -> None:
     matched = rows[1]
     assert matched.participation == pytest.approx(1, abs=0.1)
     text = cells(rows, 0.5)
-    assert text.heads[-4:] == ("in dW", "window", "made of", "verdict")
-    assert text.rows[1][-2] == "1"
+    assert text.heads[-5:] == ("in dW", "window", "made of", "tier", "verdict")
+    assert text.rows[1][-3] == "1"
 
 
 def test_a_low_best_with_a_high_window_share_is_perhaps_mixing() -> None:
@@ -161,7 +161,7 @@ def test_tab_separated_for_the_clipboard() -> None:
     text = plain_table(cells(intruder_rows(planted(), Definition(k=2)), 0.5))
     lines = text.split("\n")
     assert len(lines) == 3
-    assert {line.count("\t") for line in lines} == {7}
+    assert {line.count("\t") for line in lines} == {8}
 
 
 @pytest.mark.parametrize("width", [120, 70, 60, 40])
@@ -180,3 +180,42 @@ def test_a_narrow_table_loses_columns_and_never_half_a_number(width: int) -> Non
         assert words[0] == str(j)
         assert {word.strip() for word in words} <= {cell.strip() for cell in whole}
         assert words[-1] in ("intruder", "matched", "undecided", "intruder, mixing?")
+
+
+@pytest.mark.parametrize("descending", [False, True])
+def test_every_column_sorts_its_values_and_leaves_those_without_one_last(descending: bool) -> None:
+    rows = intruder_rows(traced((1.2, 0.4)), Definition(k=10))
+    rows = [*rows, *intruder_rows(bounded(planted()), Definition(k=4))]
+    for column in cells(rows, 0.5).names:
+        found = ordered(rows, Order(column, descending))
+        assert sorted(map(id, found)) == sorted(map(id, rows))
+        values = {
+            "j": [row.j for row in found],
+            "sigma": [row.sigma for row in found],
+            "best": [row.upper for row in found],
+            "base i": [row.match for row in found],
+            "sigma base": [row.sigma_match for row in found],
+            "shift": [row.shift for row in found],
+            "window": [row.window_share for row in found],
+            "made of": [row.participation for row in found],
+        }.get(column, [])
+        known = [value for value in values if value is not None]
+        assert values[: len(known)] == sorted(known, reverse=descending)
+
+
+def test_equal_values_stay_in_the_order_of_their_rank() -> None:
+    rows = intruder_rows(planted(), Definition(k=10))
+    matched = [row.j for row in ordered(rows, Order("verdict", True)) if row.verdict is Verdict.MATCHED]
+    assert matched == sorted(matched)
+
+
+def test_an_arrow_stands_at_the_sorted_column() -> None:
+    rows = intruder_rows(planted(), Definition(k=4))
+    assert [h for h in cells(rows, 0.5, order=Order("best")).heads if "▴" in h] == ["best |cos| ▴"]
+    narrow = cells(rows, 0.5, ASCII, width=50, order=Order("sigma", True))
+    assert [h for h in narrow.heads if h.endswith(" v")] == ["sigma v"]
+
+
+def test_a_bound_says_that_it_is_one() -> None:
+    assert {row.tier for row in intruder_rows(planted(), Definition())} == {"float64"}
+    assert "bound" in {row.tier for row in intruder_rows(bounded(planted()), Definition())}

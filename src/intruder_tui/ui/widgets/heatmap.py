@@ -17,7 +17,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from intruder_tui.ui.look import Look
-from intruder_tui.ui.messages import CursorMoved
+from intruder_tui.ui.messages import CosinesWanted, CursorMoved
 from intruder_tui.views.extent import Extent, leading
 from intruder_tui.views.field import Field
 from intruder_tui.views.painter import GUTTER
@@ -41,10 +41,10 @@ class HeatmapMap(Widget, can_focus=True):
         Binding("right,l", "move(0,1)", "Next tuned vector", show=False, id="map.right"),
         Binding("up,k", "move(-1,0)", "Previous base vector", show=False, id="map.up"),
         Binding("down,j", "move(1,0)", "Next base vector", show=False, id="map.down"),
-        Binding("shift+left,H", "pan(0,-1)", "Half a window left", show=False, id="map.pan-left"),
-        Binding("shift+right,L", "pan(0,1)", "Half a window right", show=False, id="map.pan-right"),
-        Binding("shift+up,K,pageup", "pan(-1,0)", "Half a window up", show=False, id="map.pan-up"),
-        Binding("shift+down,J,pagedown", "pan(1,0)", "Half a window down", show=False, id="map.pan-down"),
+        Binding("shift+left", "pan(0,-1)", "Half a window left", show=False, id="map.pan-left"),
+        Binding("shift+right", "pan(0,1)", "Half a window right", show=False, id="map.pan-right"),
+        Binding("shift+up,pageup", "pan(-1,0)", "Half a window up", show=False, id="map.pan-up"),
+        Binding("shift+down,pagedown", "pan(1,0)", "Half a window down", show=False, id="map.pan-down"),
         Binding("g,home", "corner(0)", "Top left", show=False, id="map.first"),
         Binding("G,end", "corner(-1)", "Bottom right", show=False, id="map.last"),
         Binding("enter", "next_intruder", "Next intruder column", show=False, id="map.enter"),
@@ -61,11 +61,8 @@ class HeatmapMap(Widget, can_focus=True):
         Binding("U", "both", "U and V beside each other, or one", show=False, id="map.both"),
     ]
 
-    class Wanted(Message):
-        """The person asks for every cosine of the sides that are shown, or takes that back."""
-
     class Arranged(Message):
-        """Other sides are shown: what lies around the map follows."""
+        """Other sides or cells are shown: what lies around the map follows."""
 
     def __init__(self, look: Look) -> None:
         super().__init__(id="map")
@@ -132,7 +129,10 @@ class HeatmapMap(Widget, can_focus=True):
     @property
     def fields(self) -> Sequence[Field]:
         """The sides that are shown, in the order of their maps."""
-        return sorted(self._fields, key=lambda one: str(one.side)) if self.both else self._fields[:1]
+        if self._panels is None:
+            return self._fields[:1]
+        by_side = {one.side: one for one in self._fields}
+        return [by_side[side] for side in self._panels.sides]
 
     @property
     def both(self) -> bool:
@@ -195,7 +195,8 @@ class HeatmapMap(Widget, can_focus=True):
 
     def _drawn(self, extent: Extent) -> Panels:
         room = self.size.width, self.size.height
-        return panels(self.fields, extent, self._k, self._eps, room, self._look.mode, self._look.glyphs)
+        shown = sorted(self._fields, key=lambda one: str(one.side)) if self.both else self._fields[:1]
+        return panels(shown, extent, self._k, self._eps, room, self._look.mode, self._look.glyphs)
 
     # Keys ----------------------------------------------------------------------------------------
 
@@ -227,7 +228,7 @@ class HeatmapMap(Widget, can_focus=True):
 
     def action_compute(self) -> None:
         """Ask for every cosine, or take that back."""
-        self.post_message(self.Wanted())
+        self.post_message(CosinesWanted())
 
     def action_both(self) -> None:
         """Show both sides, or the one in force."""
@@ -290,10 +291,8 @@ class HeatmapMap(Widget, can_focus=True):
 
     def on_resize(self, event: events.Resize) -> None:
         """Values grow and shrink with the space there is."""
-        before = len(self._panels.painters) if self._panels is not None else 0
         self._rebuild()
-        if self._panels is not None and len(self._panels.painters) != before:
-            self.post_message(self.Arranged())
+        self.post_message(self.Arranged())
 
     def on_focus(self) -> None:
         """The cursor shows only where keys go."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from time import monotonic
 
 from rich.segment import Segment
@@ -17,7 +18,7 @@ from intruder_tui.studies import StudyKind
 from intruder_tui.ui import readout
 from intruder_tui.ui import subject as words
 from intruder_tui.ui.look import Look
-from intruder_tui.ui.messages import CursorMoved
+from intruder_tui.ui.messages import CosinesWanted, CursorMoved
 from intruder_tui.ui.saving import Shown
 from intruder_tui.ui.scope import Scope
 from intruder_tui.ui.subject import Subject
@@ -27,10 +28,11 @@ from intruder_tui.ui.widgets.line import Line
 from intruder_tui.ui.widgets.model_map import MapView
 from intruder_tui.ui.widgets.spectrum import SpectrumView
 from intruder_tui.ui.widgets.sweep import SweepPane
-from intruder_tui.ui.widgets.table import IntruderTable
+from intruder_tui.ui.widgets.table import IntruderPage, IntruderTable
 from intruder_tui.ui.widgets.tabs import View, ViewTabs
 from intruder_tui.ui.widgets.update import UpdateView
 from intruder_tui.ui.widgets.vector import VectorView, held
+from intruder_tui.views.field import Field
 from intruder_tui.views.heatmap import legend
 from intruder_tui.views.painter import GUTTER
 
@@ -45,7 +47,12 @@ PAGES = {
 }
 VECTOR = "vector"
 """The page that a row of the table opens."""
-TARGETS = {**{page: page for page in (*PAGES.values(), VECTOR)}, "heatmap": "map", "modelmap": "modelgrid"}
+TARGETS = {
+    **{page: page for page in (*PAGES.values(), VECTOR)},
+    "heatmap": "map",
+    "intruders": "table",
+    "modelmap": "modelgrid",
+}
 WHOLE = frozenset({View.SWEEP, View.MAP, View.COMPARE})
 """Views of whole checkpoints: every answer changes them, and they stand whatever the matrix's state."""
 LEAST_WAIT = 0.5
@@ -77,7 +84,7 @@ class MatrixPane(Vertical):
                 yield HeatmapMap(self._look)
                 yield Line(id="legend", ellipsis=self._look.glyphs.ellipsis)
                 yield Line(id="readout", ellipsis=self._look.glyphs.ellipsis)
-            yield IntruderTable(self._look)
+            yield IntruderPage(self._look)
             yield SpectrumView(self._look)
             yield UpdateView(self._look)
             yield SweepPane(self._look)
@@ -254,8 +261,9 @@ class MatrixPane(Vertical):
         heat = self.query_one(HeatmapMap)
         if event.base is None:
             heat.cursor = (heat.cursor[0], event.tuned)
-        else:
-            self.query_one(IntruderTable).point(event.tuned)
+        if self._view is View.INTRUDERS and self._subject is not None:
+            whole = readout.fields(self._subject, self._desk)[0].whole
+            self.query_one(IntruderPage).plot(self._subject, event.tuned, whole)
         self._tell_cursor()
 
     def on_resize(self, event: events.Resize) -> None:
@@ -270,18 +278,26 @@ class MatrixPane(Vertical):
                 self._tell_legend(one)
                 self._tell_cursor()
             case View.INTRUDERS:
-                table = self.query_one(IntruderTable)
-                cursor = self.query_one(HeatmapMap).cursor[1]
-                table.tell(one)
-                table.point(cursor)
-                if self._page == VECTOR:
-                    self.query_one(VectorView).tell(one, cursor)
+                self._tell_vectors(one, self.query_one(HeatmapMap).cursor[1])
             case View.SPECTRUM:
                 self.query_one(SpectrumView).tell(one)
             case View.UPDATE:
                 self.query_one(UpdateView).tell(one, self._desk)
             case _:
                 self._tell_whole()
+
+    def _fields_in_front(self, one: Subject) -> Sequence[Field]:
+        """The sides of the map, or the vector's."""
+        if self._view is View.HEATMAP:
+            return self.query_one(HeatmapMap).fields
+        return readout.fields(one, self._desk)[:1]
+
+    def _tell_vectors(self, one: Subject, tuned: int) -> None:
+        (field,) = readout.fields(one, self._desk)[:1]
+        self.query_one(IntruderPage).tell(one, tuned, field.whole)
+        if self._page == VECTOR:
+            remark = readout.remark(one, [field], self._desk, self._look)
+            self.query_one(VectorView).tell(one, tuned, field.whole, remark)
 
     def _tell_map(self, one: Subject) -> None:
         heat, desk = self.query_one(HeatmapMap), self._desk
@@ -298,13 +314,13 @@ class MatrixPane(Vertical):
         if self._subject is not None and self._view is View.HEATMAP:
             self._tell_view(self._subject)
 
-    def on_heatmap_map_wanted(self, event: HeatmapMap.Wanted) -> None:
+    def on_cosines_wanted(self, event: CosinesWanted) -> None:
         """Ask for every cosine of the sides that are shown; those under way are taken back."""
         event.stop()
         one, desk = self._subject, self._desk
         if one is None or desk is None or not one.viewable or one.result is None:
             return
-        sides = [field.side for field in self.query_one(HeatmapMap).fields if field.whole is None]
+        sides = [field.side for field in self._fields_in_front(one) if field.whole is None]
         running = [
             side
             for side in sides
