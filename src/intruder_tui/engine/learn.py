@@ -25,12 +25,14 @@ from intruder_tui.spectral.whole import WholeCosines
 from intruder_tui.studies import Scalings, Spread, StudyKind, TunedVectors
 from intruder_tui.studyfiles import cosines_content, study_content
 
-LIMIT = 32
-"""Tuned vectors that scalings and vectors are kept of."""
+FOLLOWED = 32
+"""Tuned vectors that are kept of a checkpoint to be followed."""
+SCALED = 20
+"""Tuned vectors that are known at every scaling; of a flat spectrum more cost twice the time."""
 MULTIPLES = np.linspace(0.0, 4.0, 33)
 """Of the update: 0 is the base, 1 the adapter as it is."""
 
-FEW_ROWS = 1024
+FEW_ROWS = 2048
 """Up to this shorter side a thread alone is as fast."""
 
 OnStage = Callable[[str], None]
@@ -81,7 +83,7 @@ def _scalings(study: Study, weights: Weights, cache: Cache, on_stage: OnStage) -
         _keep(cache, study.pair.base, factors)
     multiples = [float(t) for t in MULTIPLES]
     with _one_thread(base):
-        grid = scaling_grid(factors, base, update, multiples, limit=LIMIT, on_stage=on_stage)
+        grid = scaling_grid(factors, base, update, multiples, limit=SCALED, on_stage=on_stage)
     components = update_components(update)[0]
     known = all(one.left.shares.shape[1] for one in grid)
     on_stage("storing")
@@ -110,7 +112,7 @@ def _one_thread(base: torch.Tensor) -> Iterator[None]:
 
 
 def _vectors(study: Study, weights: Weights, cache: Cache, on_stage: OnStage) -> str:
-    found = leading_vectors(*weights, limit=LIMIT, on_stage=on_stage)
+    found = leading_vectors(*weights, limit=FOLLOWED, on_stage=on_stage)
     on_stage("storing")
     value = TunedVectors(
         _floats(found.sigma),
