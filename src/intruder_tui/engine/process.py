@@ -221,7 +221,10 @@ class ProcessEngine:
             return
         self._current = None
         self._end_worker()
-        self._queue.put(running, urgent=False)
+        if isinstance(running, Study):  # a person asked for it: it does not wait for a scan to end
+            self._queue.put_behind(running)
+        else:
+            self._queue.put(running, urgent=False)
 
     def _on_cancel(self, job: Work) -> None:
         if self._queue.remove(job):

@@ -25,6 +25,11 @@ class JobQueue:
         elif job not in self._urgent:
             self._others.setdefault(job)
 
+    def put_behind(self, job: Work) -> None:
+        """Add a job behind the urgent ones and before the others."""
+        self.remove(job)
+        self._urgent = {job: None, **self._urgent}
+
     def take(self) -> Work | None:
         """The job to run next; None when there is none that may run."""
         if self._urgent:

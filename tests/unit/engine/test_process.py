@@ -17,10 +17,12 @@ from safetensors.numpy import save_file
 
 from intruder_tui.cache import Cache
 from intruder_tui.checkpoint import open_pairing
+from intruder_tui.definition import Side
 from intruder_tui.demo import DemoPaths
-from intruder_tui.engine.jobs import Job
+from intruder_tui.engine.jobs import Job, Study
 from intruder_tui.engine.process import ProcessEngine
 from intruder_tui.engine.protocol import Broken, Dropped, Event, Failed, Finished, Ready, Stage
+from intruder_tui.studies import StudyKind
 
 PATIENCE = 90.0
 
@@ -162,6 +164,24 @@ def test_a_verdict_does_not_wait_for_another_matrix_s_long_factorisation(
     assert isinstance(first, Finished)
     assert first.job == wanted
     running.until(lambda event: isinstance(event, Stage) and event.job == slow_job)  # it begins again
+
+
+def test_an_interrupted_study_goes_on_before_the_scan(
+    running: Running, slow_job: Job, demo_pair: DemoPaths
+) -> None:
+    study = Study(slow_job.pair, StudyKind.COSINES, Side.LEFT)
+    running.engine.submit(study, urgent=True)
+    running.until(lambda event: isinstance(event, Stage) and event.stage != "reading")
+    time.sleep(2.2)
+    scanned, wanted = (Job.verdict(one.pair, 10, 0.5) for one in jobs(demo_pair)[:2])
+    running.engine.submit(scanned)
+    running.engine.submit(wanted, urgent=True)
+    first = running.until(lambda event: isinstance(event, Finished | Failed))[-1]
+    assert isinstance(first, Finished)
+    assert first.job == wanted
+    after = running.until(lambda event: isinstance(event, Stage))[-1]
+    assert isinstance(after, Stage)
+    assert after.job == study
 
 
 def test_closing_in_the_middle_of_a_job_is_prompt(cache: Cache, slow_job: Job) -> None:

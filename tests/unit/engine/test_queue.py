@@ -42,6 +42,16 @@ def test_an_urgent_job_asked_for_again_moves_to_the_front() -> None:
     assert drain(queue) == "xy"
 
 
+def test_what_is_put_behind_waits_for_the_urgent_ones_only() -> None:
+    queue = JobQueue()
+    for name in "abc":
+        queue.put(job(name), urgent=False)
+    queue.put(job("x"), urgent=True)
+    queue.put_behind(job("b"))
+    queue.put(job("y"), urgent=True)
+    assert drain(queue) == "yxbac"
+
+
 def test_remove_and_clear() -> None:
     queue = JobQueue()
     queue.put(job("a"), urgent=False)
