@@ -19,7 +19,7 @@ async def test_y_copies_what_is_in_front_and_says_so() -> None:
         await one.press("2", "tab", "j", "y")
         assert one.app.clipboard.split("\t")[1] == "1"
         await one.press("4", "y")
-        assert one.app.clipboard.startswith(f"{STRONG}\t0 and 6 match no base vector")
+        assert one.app.clipboard.startswith("relative update")
         await one.press("Y")
         lines = one.app.clipboard.splitlines()
         assert len(lines) == 11
@@ -36,7 +36,7 @@ async def test_y_on_a_notice_copies_its_reason() -> None:
 async def test_s_saves_picture_and_data(tmp_path: Path) -> None:
     options = replace(TRUECOLOR, output=tmp_path / "shots")
     async with opened(options=options) as one:
-        await one.press("n", "s")
+        await one.press("x", "n", "x", "s")
         await one.saved()
         await one.press("s")
         await one.saved()
@@ -50,6 +50,7 @@ async def test_s_saves_picture_and_data(tmp_path: Path) -> None:
         assert "Saved" not in (tmp_path / "shots" / f"{base}_2.svg").read_text()
         document = json.loads((tmp_path / "shots" / f"{base}.json").read_text())
         assert document["matrix"]["name"] == STRONG
+        assert document["marked"] == ["model.layers.0.self_attn.q_proj.weight", STRONG]
         assert "Saved" in one.notices
 
 

@@ -224,7 +224,7 @@ def test_a_text_that_does_not_fit_loses_whole_sentences_first() -> None:
     strongest = Text("7 in 5 of 28 matrices; strongest: σ rank 0, best match 0.18")
     assert fitted(strongest, 42, 2, "…").plain.splitlines()[1] == "rank 0, best match 0.18"
     long = Text("None of the top ten reaches 0.4613")
-    assert fitted(long, 32, 1, "…").plain == "None of the top ten reaches …"
+    assert fitted(long, 32, 1, "…").plain == "None of the top ten …"
 
 
 async def test_no_sentence_under_the_map_is_cut() -> None:
