@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -39,6 +38,8 @@ _KNOWN = frozenset(
 """Fields that are read elsewhere, or that choose the modules or the training and leave the update alone."""
 _MOST_LAYERS = 1_000
 _MOST_TOKENS = 1_000_000
+_MOST_NAMES = 1_000
+"""Of embeddings and bare parameters, each of which is looked for in every module's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,8 @@ class AdapterConfig:
         parameters: names of adapted bare parameters (target_parameters), in the configuration's order.
         tokens: rows that were trained on their own, of every embedding, or by the module's name.
         layers: for each layer of the adapted model the base's layer it repeats; empty for the base's own.
-        fields: the configuration as PEFT reads it, for one of `HOSTED`; canonical JSON.
+        fields: the configuration as PEFT reads it, for one of `HOSTED`; empty for another.
+        patterns: of `HOSTED`, the fields that override another one for some modules.
         base: base_model_name_or_path; empty when it is not said.
         notes: what does not change what is computed here but should be known.
     """
@@ -110,7 +112,8 @@ class AdapterConfig:
     parameters: tuple[str, ...]
     tokens: tuple[int, ...] | Mapping[str, tuple[int, ...]]
     layers: tuple[int, ...]
-    fields: str
+    fields: Mapping[str, object]
+    patterns: Mapping[str, PatternRules[object]]
     base: str
     notes: tuple[str, ...]
 
@@ -155,10 +158,11 @@ def adapter_config(fields: Mapping[str, object], label: str, options: AdapterOpt
         init=init,
         dora=_flag(fields, "use_dora", label),
         fan_in_fan_out=_flag(fields, "fan_in_fan_out", label),
-        parameters=_strings(fields.get("target_parameters")),
+        parameters=_strings(fields, "target_parameters", label),
         tokens=_tokens(tokens, label),
         layers=_layers(fields.get("layer_replication"), label),
-        fields=json.dumps(fields, sort_keys=True) if kind in HOSTED else "",
+        fields=fields if kind in HOSTED else {},
+        patterns=_patterns(fields, label) if kind in HOSTED and kind != "ADALORA" else {},
         base=_string(fields.get("base_model_name_or_path")),
         notes=tuple(notes),
     )
@@ -197,6 +201,10 @@ def _scaling(fields: Mapping[str, object], label: str) -> Scaling:
 
 def _tokens(value: object, label: str) -> tuple[int, ...] | Mapping[str, tuple[int, ...]]:
     if isinstance(value, dict):
+        if len(value) > _MOST_NAMES:
+            raise CheckpointError(
+                f"{label}: trainable tokens of {len(value)} embeddings; at most {_MOST_NAMES} are read"
+            )
         return {name: _indices(rows, label) for name, rows in value.items()}
     return _indices(value, label) if value else ()
 
@@ -222,8 +230,19 @@ def _layers(value: object, label: str) -> tuple[int, ...]:
     return tuple(layers)
 
 
-def _strings(value: object) -> tuple[str, ...]:
-    return tuple(map(_string, value)) if isinstance(value, list) else ()
+def _strings(fields: Mapping[str, object], name: str, label: str) -> tuple[str, ...]:
+    value = fields.get(name)
+    if not isinstance(value, list):
+        return ()
+    if len(value) > _MOST_NAMES:
+        raise CheckpointError(f"{label}: {name} has {len(value)} names; at most {_MOST_NAMES} are read")
+    return tuple(map(_string, value))
+
+
+def _patterns(fields: Mapping[str, object], label: str) -> dict[str, PatternRules[object]]:
+    """The `..._pattern` fields that are set; AdaLoRA's are no overrides, but masks of its ranks."""
+    names = [name for name, value in fields.items() if name.endswith("_pattern") and value]
+    return {name: PatternRules(dict(_table(fields, name, label)), f"{label}: {name}") for name in names}
 
 
 def _table(fields: Mapping[str, object], name: str, label: str) -> list[tuple[str, object]]:

@@ -69,7 +69,8 @@ def _adapter(
         parameters=(),
         tokens=(),
         layers=(),
-        fields="",
+        fields={},
+        patterns={},
         base="",
         notes=(),
     )

@@ -65,7 +65,7 @@ def adalora_update(change: Change, config: AdapterConfig) -> LoraUpdate:
     Raises:
         Unusable: tensors that are missing or do not fit.
     """
-    fields = json.loads(config.fields)
+    fields = config.fields
     parts = [change.parts.get(name) for name in ("a", "b", "lora_E")]
     a, b, gains = parts
     if a is None or b is None or gains is None or len(change.parts) != 3:
@@ -73,7 +73,8 @@ def adalora_update(change: Change, config: AdapterConfig) -> LoraUpdate:
             f"its parts are {', '.join(sorted(change.parts))}; lora_A, lora_B, lora_E were expected"
         )
     start, alpha = fields.get("init_r", 12), fields.get("lora_alpha", 8)
-    if type(start) is not int or not 0 < start <= _LARGEST_RANK or type(alpha) not in (int, float):
+    number = isinstance(alpha, int | float) and not isinstance(alpha, bool)
+    if type(start) is not int or not 0 < start <= _LARGEST_RANK or not number:
         raise Unusable(f"adapter_config.json says init_r = {start}, lora_alpha = {alpha}")
     shapes = (
         f"lora_A is {shape_text(a.shape)}, lora_E {shape_text(gains.shape)}, lora_B {shape_text(b.shape)}"
@@ -86,6 +87,7 @@ def adalora_update(change: Change, config: AdapterConfig) -> LoraUpdate:
         raise Unusable("AdaLoRA left this matrix no rank: it is unchanged")
     if a.shape[0] > start:
         raise Unusable(f"adapter_config.json says init_r = {start}; {shapes}")
+    assert isinstance(alpha, int | float)
     scaling = (alpha if alpha > 0 else float(start)) / (start + _ADALORA_EPSILON)
     return LoraUpdate(a, b, scaling, gains=gains)
 
@@ -114,12 +116,13 @@ def hosted(
             f"{tuner_name(config.kind)} is read through PEFT, which is not installed here: "
             f"pip install 'intruder-tui[peft]', or {MERGE}"
         )
-    described = json.loads(config.fields)
     fields = {
-        name: value for name, value in described.items() if name not in _ELSEWHERE and value not in (None, {})
+        name: value
+        for name, value in config.fields.items()
+        if name not in _ELSEWHERE and not name.endswith("_pattern") and value not in (None, {})
     }
-    for name in [name for name in described if name.endswith("_pattern")]:
-        _settle(fields, described.get(name), name, change.module, config.kind)
+    for name, rules in config.patterns.items():
+        _settle(fields, name, rules, change.module, config)
     if config.kind == "WAVEFT" and fields.pop("proportional_parameters", False):
         # The share of each layer hangs on all of them: the tensor itself says what this one's was.
         spectrum = change.parts.get("waveft_spectrum")
@@ -143,7 +146,10 @@ def hosted(
     _check_sizes(fields, shape)
     parts = tuple(Named(part, tensor) for part, tensor in sorted(change.parts.items()))
     shown_rank = rank if isinstance(rank, int) and rank > 0 else None
-    described_fields = json.dumps(fields, sort_keys=True)
+    try:
+        described_fields = json.dumps(fields, sort_keys=True)
+    except RecursionError:
+        raise Unusable("adapter_config.json is nested too deeply") from None
     return Hosted(base, config.kind, change.module, described_fields, parts, shown_rank, transposed)
 
 
@@ -176,21 +182,17 @@ def _numbers(value: object) -> Iterator[int | float]:
             yield one
 
 
-def _settle(fields: dict[str, object], table: object, pattern: str, module: str, kind: str) -> None:
+def _settle(
+    fields: dict[str, object], pattern: str, rules: PatternRules[object], module: str, config: AdapterConfig
+) -> None:
     """Put what a pattern field says of a module into the module's own field. Raises as `hosted`."""
-    fields.pop(pattern, None)
-    if not table:
-        return
     field = _SETTLED_BY.get(pattern)
-    if field is None or kind == "OSF":
+    if field is None or config.kind == "OSF":
         raise Unusable(f"adapter_config.json sets {printable(pattern, 40)}, which is not read: {MERGE}")
-    if not isinstance(table, dict):
-        raise Unusable(f"{pattern} in adapter_config.json is not an object")
-    if _DOTTED.get(kind) == pattern:
-        if choices := [key for key in table if "|" in key]:
-            key = printable(choices[0], 40)
+    if _DOTTED.get(config.kind) == pattern:
+        if choice := next((key for key in rules.keys if "|" in key), ""):
+            key = printable(choice, 40)
             raise Unusable(f"{pattern} in adapter_config.json has a choice in a key, {key}: {MERGE}")
         if "." not in module:
             return
-    rules: PatternRules[object] = PatternRules(table, f"adapter_config.json: {pattern}")
     fields[field] = rules.find(module, fields.get(field))

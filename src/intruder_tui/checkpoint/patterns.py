@@ -20,6 +20,8 @@ MOST_STEPS = 20_000_000
 """Steps one match may take, by an upper bound; about a second."""
 BUDGET_SECONDS = 2.0
 """For all matches of one table together."""
+COMPILE_SECONDS = 2.0
+"""For making its expressions."""
 
 _PLAIN = re.compile(r"[\w.-]+", re.ASCII)
 _CLASS = re.compile(r"\[\^?\]?[^\]]*\]")
@@ -55,13 +57,25 @@ class PatternRules(Generic[V]):
     """Overrides in their file's order.
 
     Raises:
-        CheckpointError: a key that is too long, not a regular expression, or repeats a group.
+        CheckpointError: a key that is too long, not a regular expression, or repeats a group; or too many.
     """
 
     def __init__(self, rules: Mapping[str, V], label: str) -> None:
         self._label = label
         self._left = BUDGET_SECONDS
-        self._rules = [(_compiled(key, label), value) for key, value in rules.items()]
+        self._rules: list[tuple[_Key, V]] = []
+        started = time.perf_counter()
+        for key, value in rules.items():
+            self._rules.append((_compiled(key, label), value))
+            if time.perf_counter() - started > COMPILE_SECONDS:
+                raise CheckpointError(
+                    f"{label}: {len(rules)} keys, which take over {COMPILE_SECONDS:g} s to understand"
+                )
+
+    @property
+    def keys(self) -> list[str]:
+        """The keys as they were written."""
+        return [key.text for key, _ in self._rules]
 
     def find(self, module: str, default: V) -> V:
         """The value for a module, `default` when no key matches.
