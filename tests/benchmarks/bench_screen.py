@@ -1,20 +1,24 @@
-"""Bytes written to the terminal, and the time to the first paint; `python -m tests.benchmarks.bench_screen`.
+"""Bytes to the terminal, time to the first paint and to a frame; `python -m tests.benchmarks.bench_screen`.
 
-The real program on the demo pair, in a pseudo-terminal. The demo is scanned once beforehand, so that nothing
-is computed while bytes are counted.
+The real program in a pseudo-terminal. Bytes are counted on the demo pair, scanned once beforehand, so that
+nothing is computed meanwhile; keys are timed while a scan runs; the first paint is that of a 7B-sized pair.
 """
 
 from __future__ import annotations
 
+import os
 import tempfile
 import time
 from pathlib import Path
 
+from tests.support.sparse import write_llama_7b_pair
 from tests.support.terminal import Terminal
+from tests.support.torment import write_slow_pair
 
 SIZES = ((80, 24), (120, 40), (200, 60))
 MODES = ("truecolor", "256", "16", "none")
 KS = (10, 32)
+KEYS = 100
 QUIET = 0.6
 """Seconds after a key in which everything it causes is written."""
 
@@ -55,17 +59,46 @@ def measure(cache: Path, columns: int, lines: int, mode: str, k: int) -> tuple[i
         terminal.close()
 
 
-def first_paint(cache: Path) -> float:
-    """Seconds from the command to its first words on the screen, best of five."""
-    times = []
+def first_paint(base: Path, tuned: Path, cache: Path) -> tuple[float, float]:
+    """Seconds from the command to the tree on the screen, and of CPU until then; the best of five."""
+    walls, cpus = [], []
     for _ in range(5):
         started = time.perf_counter()
-        terminal = Terminal("demo", cache=cache, columns=120, lines=40)
-        while "model.layers" not in terminal.text():
-            terminal.read(0.01)
-        times.append(time.perf_counter() - started)
+        terminal = Terminal(base, tuned, cache=cache, columns=120, lines=40)
+        while b"model.layers" not in terminal.written:
+            terminal.read(0.005)
+        walls.append(time.perf_counter() - started)
+        user, system = Path(f"/proc/{terminal.pid}/stat").read_text().rsplit(")", 1)[1].split()[11:13]
+        cpus.append((int(user) + int(system)) / os.sysconf("SC_CLK_TCK"))
         terminal.close()
-    return min(times)
+    return min(walls), min(cpus)
+
+
+def key_to_frame(base: Path, tuned: Path, cache: Path) -> tuple[float, float]:
+    """Median and 95th percentile of the seconds from a key to the frame that shows its effect, during a scan.
+
+    The key changes the side: every count, the header, the sentence and the view in front are new.
+    """
+    terminal = Terminal(base, tuned, "--device", "cpu", cache=cache, columns=120, lines=40)
+    times = []
+    try:
+        terminal.until("q_proj")
+        terminal.send("a")
+        terminal.until("analysed so far")
+        terminal.read(2.0)
+        for place in range(KEYS):
+            wanted = b"side V" if place % 2 == 0 else b"side U"
+            before = len(terminal.written)
+            started = time.perf_counter()
+            terminal.send("u")
+            while wanted not in terminal.written[before:]:
+                terminal.read_once(1.0)
+            times.append(time.perf_counter() - started)
+            terminal.read(0.13)
+    finally:
+        terminal.close()
+    times.sort()
+    return times[len(times) // 2], times[len(times) * 95 // 100]
 
 
 def main() -> None:
@@ -73,7 +106,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as directory:
         cache = Path(directory)
         opened(cache, 80, 24).close()
-        print(f"first paint {first_paint(cache):.2f} s from the command")
+        wall, cpu = first_paint(*write_llama_7b_pair(cache), cache)
+        print(f"first paint of a 7B-sized pair: {wall:.2f} s from the command, {cpu:.2f} s of CPU")
+        median, late = key_to_frame(*write_slow_pair(cache), cache)
+        print(f"key to frame while a scan runs: {1e3 * median:.0f} ms, 95th percentile {1e3 * late:.0f} ms")
         print(
             f"{'size':>8} {'colours':>10} {'k':>4} {'frame':>8} {'cursor':>7} {'both':>7} {'all':>7} "
             f"{'eps':>7} {'rest':>5}  bytes"

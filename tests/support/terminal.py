@@ -70,17 +70,21 @@ class Terminal:
         """Take in what the program writes for a while; how many bytes."""
         before = len(self.written)
         end = time.monotonic() + seconds
-        while (left := end - time.monotonic()) > 0:
-            if select.select([self._descriptor], [], [], left)[0]:
-                try:
-                    content = os.read(self._descriptor, 65536)
-                except OSError:  # the program has closed its end
-                    break
-                if not content:
-                    break
-                self.written += content
-                self._stream.feed(content)
+        while (left := end - time.monotonic()) > 0 and self.read_once(left):
+            pass
         return len(self.written) - before
+
+    def read_once(self, patience: float) -> bool:
+        """Take in the next piece that is written, if one comes in time; False once the end is closed."""
+        if select.select([self._descriptor], [], [], patience)[0]:
+            try:
+                content = os.read(self._descriptor, 65536)
+            except OSError:  # the program has closed its end
+                return False
+            self.written += content
+            self._stream.feed(content)
+            return bool(content)
+        return True
 
     def until(self, words: str, patience: float = PATIENCE) -> None:
         """Read until the words stand on the screen."""
