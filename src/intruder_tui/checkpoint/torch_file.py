@@ -19,13 +19,9 @@ from intruder_tui.checkpoint.files import opened, read_exactly, shown, stamp_of
 from intruder_tui.checkpoint.headers import Header, Place
 from intruder_tui.checkpoint.names import printable
 from intruder_tui.checkpoint.recipes import FileStamp, StoredTensor
-from intruder_tui.checkpoint.torch_pickle import (
-    SIZES,
-    Described,
-    PickleError,
-    describe_pickle,
-    state_dict_of,
-)
+from intruder_tui.checkpoint.state_dicts import state_dict_of
+from intruder_tui.checkpoint.torch_pickle import describe_pickle
+from intruder_tui.checkpoint.torch_tensors import SIZES, Described, PickleError
 
 LARGEST_PICKLE = 64_000_000
 """Bytes of data.pkl: 100,000 tensors take 30 MB."""

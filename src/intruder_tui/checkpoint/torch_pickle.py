@@ -7,115 +7,17 @@ attribute, no call of anything the file names.
 
 from __future__ import annotations
 
-import math
 import pickletools
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
-from intruder_tui.checkpoint.errors import CheckpointError
+from intruder_tui.checkpoint.torch_tensors import Global, PickleError, Unknown, called, key_of, storage_of
 
 MOST_OPCODES = 2_500_000
-"""A checkpoint of 60,000 tensors takes about that many."""
+"""torch.save writes 32 a tensor: 78,000 tensors in one file. Published .bin files hold under 2,000 each."""
+_A_TENSOR = 32
 DEEPEST_STACK = 100_000
 """torch.save writes a dictionary a thousand entries at a time."""
-MOST_AXES = 16
-
-STORAGES = {
-    "DoubleStorage": "F64",
-    "FloatStorage": "F32",
-    "HalfStorage": "F16",
-    "BFloat16Storage": "BF16",
-    "LongStorage": "I64",
-    "IntStorage": "I32",
-    "ShortStorage": "I16",
-    "CharStorage": "I8",
-    "ByteStorage": "U8",
-    "BoolStorage": "BOOL",
-}
-DTYPES = {
-    "float64": "F64",
-    "float32": "F32",
-    "float16": "F16",
-    "bfloat16": "BF16",
-    "int64": "I64",
-    "int32": "I32",
-    "int16": "I16",
-    "int8": "I8",
-    "uint8": "U8",
-    "uint16": "U16",
-    "uint32": "U32",
-    "uint64": "U64",
-    "bool": "BOOL",
-    "float8_e4m3fn": "F8_E4M3",
-    "float8_e5m2": "F8_E5M2",
-    "float8_e8m0fnu": "F8_E8M0",
-}
-"""torch's dtypes by their safetensors names."""
-SIZES = {
-    **dict.fromkeys(("F64", "I64", "U64"), 8),
-    **dict.fromkeys(("F32", "I32", "U32"), 4),
-    **dict.fromkeys(("F16", "BF16", "I16", "U16"), 2),
-    **dict.fromkeys(("I8", "U8", "BOOL", "F8_E4M3", "F8_E5M2", "F8_E8M0"), 1),
-}
-"""Bytes of an element."""
-
-
-class PickleError(ValueError):
-    """Not a pickle that torch.save writes; one line."""
-
-
-@dataclass(frozen=True, slots=True)
-class Global:
-    """A name the pickle would import: "torch.FloatStorage". Only ever compared."""
-
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Storage:
-    """A storage: the archive's member, its elements' dtype (empty: bytes), how many it is said to hold."""
-
-    member: str
-    dtype: str
-    elements: int
-
-
-@dataclass(frozen=True, slots=True)
-class Described:
-    """A tensor as the pickle describes it; offset and strides count elements."""
-
-    storage: Storage
-    dtype: str
-    offset: int
-    shape: tuple[int, ...]
-    strides: tuple[int, ...]
-
-    @property
-    def span(self) -> int:
-        """Elements from the first to the last one it touches."""
-        if 0 in self.shape:
-            return 0
-        return 1 + sum((size - 1) * stride for size, stride in zip(self.shape, self.strides, strict=True))
-
-    @property
-    def contiguous(self) -> bool:
-        """Whether its elements lie in row-major order without gaps."""
-        expected = 1
-        for size, stride in zip(reversed(self.shape), reversed(self.strides), strict=True):
-            if size != 1 and stride != expected:
-                return False
-            expected *= size
-        return True
-
-
-@dataclass(slots=True)
-class Unknown:
-    """The result of a call that was not made."""
-
-    what: str
-
-
 _MARK = object()
 
 
@@ -129,7 +31,10 @@ def describe_pickle(data: bytes) -> Any:
     try:
         for count, (opcode, argument, _) in enumerate(pickletools.genops(data)):
             if count > MOST_OPCODES:
-                raise PickleError(f"over {MOST_OPCODES} pickle opcodes")
+                raise PickleError(
+                    f"over {MOST_OPCODES} pickle opcodes, as of {MOST_OPCODES // _A_TENSOR} tensors in one "
+                    "file: save it as safetensors, or in shards"
+                )
             if opcode.name == "STOP":
                 return machine.pop()
             machine.step(opcode.name, argument)
@@ -198,7 +103,7 @@ class _Machine:
 
     def dict_(self, _: Any) -> None:
         items = self.marked()
-        self._stack.append(dict(zip(map(_key, items[::2]), items[1::2], strict=True)))
+        self._stack.append(dict(zip(map(key_of, items[::2]), items[1::2], strict=True)))
 
     def append(self, _: Any) -> None:
         value = self.pop()
@@ -220,7 +125,7 @@ class _Machine:
 
     def _update(self, items: list[Any]) -> None:
         if isinstance(self._stack[-1], dict):
-            self._stack[-1].update(zip(map(_key, items[::2]), items[1::2], strict=True))
+            self._stack[-1].update(zip(map(key_of, items[::2]), items[1::2], strict=True))
 
     def add_items(self, _: Any) -> None:
         self.marked()
@@ -234,7 +139,7 @@ class _Machine:
 
     def reduce(self, _: Any) -> None:
         arguments, function = self.pop(), self.pop()
-        self._stack.append(_called(function, arguments))
+        self._stack.append(called(function, arguments))
 
     def new_object(self, _: Any) -> None:
         _, what = self.pop(), self.pop()
@@ -254,79 +159,7 @@ class _Machine:
         self._stack.append(self._stack[-1])
 
     def persistent(self, _: Any) -> None:
-        self._stack.append(_storage(self.pop()))
-
-
-def _key(key: Any) -> Any:
-    """Containers as keys would be hashed element by element, again and again; nobody's weights need them."""
-    return key if isinstance(key, str | int) else Unknown("a key").what
-
-
-def _storage(identity: Any) -> Any:
-    match identity:
-        case ("storage", Global(name), str(member), str(), int(elements)) if 0 <= elements < 2**60:
-            module, _, kind = name.rpartition(".")
-            if name == "torch.storage.UntypedStorage":
-                return Storage(member, "", elements)
-            if module == "torch" and kind in STORAGES:
-                return Storage(member, STORAGES[kind], elements)
-            return Unknown(name)
-    raise PickleError("its pickle refers to something that is no storage")
-
-
-def _called(function: Any, arguments: Any) -> Any:
-    name = function.name if isinstance(function, Global) else ""
-    match name, arguments:
-        case "collections.OrderedDict" | "builtins.dict" | "__builtin__.dict", ():
-            return {}
-        case "collections.OrderedDict", ([*pairs],):
-            return {_key(pair[0]): pair[1] for pair in pairs if isinstance(pair, list | tuple)}
-        case "collections.defaultdict", _:
-            return {}
-        case "torch._utils._rebuild_tensor_v2", (Storage() as storage, offset, shape, strides, *_):
-            return _tensor(storage, storage.dtype, offset, shape, strides)
-        case "torch._utils._rebuild_tensor_v3", (
-            Storage() as storage,
-            offset,
-            shape,
-            strides,
-            _,
-            _,
-            Global(dtype),
-            *_,
-        ):
-            named = DTYPES.get(dtype.removeprefix("torch."), "")
-            return _tensor(storage, named, offset, shape, strides) if named else Unknown(dtype)
-        case "torch._utils._rebuild_parameter" | "torch._utils._rebuild_parameter_with_state", (
-            Described() as data,
-            *_,
-        ):
-            return data
-        case "torch._tensor._rebuild_from_type_v2", (_, _, (Described() as data, *_), _):
-            return data
-        case "torch._tensor._rebuild_from_type_v2", (Global() as inner, _, tuple() as inner_arguments, _):
-            return _called(inner, inner_arguments)
-    return Unknown(name or "a call")
-
-
-def _tensor(storage: Storage, dtype: str, offset: Any, shape: Any, strides: Any) -> Described:
-    if not isinstance(shape, tuple) or not isinstance(strides, tuple) or len(shape) != len(strides):
-        raise PickleError("a tensor without a shape in its pickle")
-    numbers = (offset, *shape, *strides)
-    if len(shape) > MOST_AXES or not all(type(number) is int and 0 <= number < 2**60 for number in numbers):
-        raise PickleError("a tensor of impossible layout in its pickle")
-    tensor = Described(storage, dtype, offset, shape, strides)
-    elements = storage.elements if storage.dtype else storage.elements // SIZES[dtype]
-    if offset + tensor.span > elements:
-        raise PickleError(
-            f"a tensor that ends beyond its storage ({offset + tensor.span} of {elements} elements)"
-        )
-    if math.prod(shape) > tensor.span:
-        raise PickleError(
-            f"a tensor of {math.prod(shape)} elements that repeats the {tensor.span} it stores "
-            "(an expanded view)"
-        )
-    return tensor
+        self._stack.append(storage_of(self.pop()))
 
 
 _PUSHES_ARGUMENT = frozenset(
@@ -367,40 +200,3 @@ _HANDLERS: dict[str, Callable[[_Machine, Any], None]] = {
     "DUP": _Machine.duplicate,
     "BINPERSID": _Machine.persistent,
 }
-
-
-_NESTED = ("state_dict", "model_state_dict", "model", "module", "model_state", "net", "ema")
-"""Keys that trainers put a model's tensors under, in the order they are looked for."""
-
-
-def state_dict_of(top: Any) -> tuple[dict[str, Described], str]:
-    """The tensors by name of a state dict at the top or under a usual key, and that key (empty: the top).
-
-    Raises:
-        CheckpointError: there are none; the message says what is there instead.
-    """
-    if tensors := _tensors_in(top):
-        return tensors, ""
-    for key in _NESTED:
-        found = top.get(key) if isinstance(top, dict) else None
-        if tensors := _tensors_in(found):
-            return tensors, key
-        for inner in _NESTED:
-            if isinstance(found, dict) and (tensors := _tensors_in(found.get(inner))):
-                return tensors, f"{key}.{inner}"
-    raise CheckpointError(_instead(top))
-
-
-def _tensors_in(value: Any) -> dict[str, Described]:
-    if not isinstance(value, dict):
-        return {}
-    return {name: one for name, one in value.items() if isinstance(one, Described) and isinstance(name, str)}
-
-
-def _instead(top: Any) -> str:
-    if isinstance(top, Unknown):
-        return f"a pickled {top.what[:60]}, not a state dict: save model.state_dict() instead"
-    if isinstance(top, Described):
-        return "a single tensor, not a state dict: save a dict of names and tensors"
-    kind = type(top).__name__ if isinstance(top, dict | list | tuple) else "object"
-    return f"a pickled {kind} without a state dict in it: save model.state_dict() instead"

@@ -21,7 +21,7 @@ from tests.support.memory import run_measured
 from tests.support.refusals import refusal
 from torch import nn
 
-from intruder_tui.checkpoint import CheckpointError, open_pairing
+from intruder_tui.checkpoint import CheckpointError, open_pairing, torch_pickle
 from intruder_tui.checkpoint.weight_file import read_weight_header
 from intruder_tui.engine.assemble import read_tensor
 
@@ -284,6 +284,18 @@ def test_pickle_bombs_are_refused_within_time_and_memory(tmp_path: Path, bomb: s
     assert said
     assert float(seconds) < 5
     assert megabytes < 250
+
+
+def test_more_tensors_than_any_file_has_are_refused_with_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch_pickle, "MOST_OPCODES", 640)
+    fits = saved(tmp_path / "a.pt", {f"layers.{n}.weight": torch.zeros(1) for n in range(19)})
+    assert len(read_weight_header(fits).tensors) == 19
+    beyond = saved(tmp_path / "b.pt", {f"layers.{n}.weight": torch.zeros(1) for n in range(22)})
+    said = refusal(lambda: read_weight_header(beyond))
+    assert said is not None
+    assert "over 640 pickle opcodes, as of 20 tensors in one file: save it as safetensors" in said
 
 
 def test_twenty_thousand_tensors_are_listed_quickly(tmp_path: Path) -> None:
