@@ -30,8 +30,11 @@ intruder-tui looks at what fine-tuning did to a model's weight matrices.
   intruder-tui BASE TUNED [TUNED ...]   open a base checkpoint and one or more fine-tuned ones
   intruder-tui demo                     open a small sample pair, offline
 
-BASE and TUNED can be a .safetensors file, a model directory (one file or sharded), or, for TUNED, the
-directory of a PEFT LoRA adapter. Without a screen: list, show and scan. All options: intruder-tui --help
+BASE is a model's directory, a weight file (.safetensors, .bin, .pt), or a name in the hub cache. TUNED is
+another such, or an adapter of BASE: a PEFT directory or a LoRA file.
+
+Without a screen: list (what pairs up), show (one matrix), scan (all of them). In it: ? explains, q quits.
+All options: intruder-tui --help, and intruder-tui open --help for the first line above.
 """
 
 

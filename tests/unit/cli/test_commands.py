@@ -417,3 +417,22 @@ def test_ctrl_c_keeps_what_is_done(tmp_path: Path) -> None:
     found = re.search(r"^(\d+) results?,", kept.stdout, re.MULTILINE)
     assert found is not None, kept.stdout
     assert 2 <= int(found[1]) < len(names)
+
+
+def test_ctrl_c_ends_show_with_130(demo_pair: DemoPaths, tmp_path: Path) -> None:
+    program = "from intruder_tui.cli import main; main()"
+    arguments = ["show", str(demo_pair.base), str(demo_pair.full), Q, "--cache-dir", str(tmp_path)]
+    running = subprocess.Popen(
+        [sys.executable, "-c", program, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        while not list(tmp_path.glob("logs/*.log")) and running.poll() is None:
+            time.sleep(0.01)
+        time.sleep(0.3)  # the worker is loading torch
+        running.send_signal(signal.SIGINT)
+        output, errors = running.communicate(timeout=60)
+    finally:
+        running.kill()
+    assert running.returncode == 130, errors
+    assert output == ""
+    assert "Traceback" not in errors
