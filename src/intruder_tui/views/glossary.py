@@ -45,7 +45,7 @@ def view_entries(view: str, glyphs: Glyphs = UNICODE) -> list[Entry]:
             ("outline", "the column is an intruder: nothing in the whole base matches it"),
             (f"{sigma}", "the vector's singular value: how strongly the weight uses the direction"),
             ("bright diagonal", "the tuned vector is still its base vector; below it: it moved up in rank"),
-            (f"{glyphs.diagonal}", "i = j, where nothing has moved: how far the bright cells have shifted shows"),
+            (f"{glyphs.diagonal}", "i = j: the bright cells lie here where nothing has moved"),
             ("z Z w", "zoom in, zoom out, all vectors; a cell then shows the largest |cos| of its block"),
             ("W", "compute the cosines beyond the stored ones: a factorisation of both weights"),
             ("U", "the output (U) and the input side (V) beside each other"),
@@ -94,7 +94,7 @@ def view_entries(view: str, glyphs: Glyphs = UNICODE) -> list[Entry]:
             ("scaling", "what B A is multiplied by: alpha / r, with rank stabilisation alpha / sqrt(r)"),
             ("the slider", "the count that W0 + t dW would have; left and right move it, home goes to t = 1"),
             ("component c", "the c-th term of dW's singular value decomposition, 0 is the largest"),
-            ("energy in", "(p_c . y_j) squared: how much of tuned vector j lies along the component"),
+            ("energy", "(p_c . y_j) squared: how much of tuned vector j lies along the component"),
             ("elsewhere", "what no component of dW carries: directions that the base had"),
         ],
         "Sweep": [

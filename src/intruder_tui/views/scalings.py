@@ -159,7 +159,7 @@ class ScalingView:
             table.add_column(head, justify="right", no_wrap=True)
         known = bool(self.scalings.components.size)
         if known:
-            table.add_column("energy in components of dW", overflow="ellipsis")
+            table.add_column("dW's component: energy", overflow="ellipsis")
             if width >= 64:
                 table.add_column("elsewhere", justify="right", no_wrap=True)
         for row in carried(self.scalings, self.at, self.definition):

@@ -94,7 +94,7 @@ def test_the_view_fits_its_width(width: int, glyphs: object) -> None:
     text = drawn(view, width)
     assert all(len(line.rstrip()) <= width for line in text.splitlines())
     assert "scaling 0.75" in text
-    assert "energy in components" in text
+    assert "component: energy" in text
     assert glyphs is None or text.isascii()
 
 
@@ -102,7 +102,7 @@ def test_without_components_the_table_leaves_them_out() -> None:
     one = grid()
     sides = [replace(side, shares=side.shares[:, :, :0]) for side in (one.left, one.right)]
     bare = replace(one, components=one.components[:0], left=sides[0], right=sides[1])
-    assert "components" not in drawn(ScalingView(bare, 3, DEFINITION))
+    assert "omponent" not in drawn(ScalingView(bare, 3, DEFINITION))
 
 
 def test_an_adapter_taken_away_is_drawn_from_the_left() -> None:
