@@ -181,7 +181,7 @@ async def test_c_goes_round_the_tuned_checkpoints_and_keeps_the_matrix() -> None
 
 
 async def test_help_explains_the_view_in_front_and_lists_the_keys() -> None:
-    async with opened(size=(120, 100)) as one:
+    async with opened(size=(120, 160)) as one:
         await one.press("question_mark")
         assert isinstance(one.app.screen, HelpScreen)
         text = one.text()

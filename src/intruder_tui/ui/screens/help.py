@@ -140,7 +140,7 @@ def tree_marks(glyphs: Glyphs) -> list[Entry]:
 
 FILTER: list[Entry] = [
     ("words", "regular expressions, looked for anywhere in a name, whatever the case; all have to be found"),
-    (f"{PREFIX}word", "; ".join(f"{word}: {meaning}" for word, (meaning, _) in STATES.items())),
+    *((f"{PREFIX}{word}", meaning) for word, (meaning, _) in STATES.items()),
     (f"{NOT}word", "turns a word round; the beginning of a state is enough"),
     ("example", f"q_proj|k_proj {PREFIX}int {NOT}layers.0"),
     ("nothing jumps", "rows stay until enter is pressed in the line again, however their states change"),
