@@ -29,8 +29,8 @@ MATRIX = "tuned-lora-r16_model.layers.1.self_attn.q_proj.weight"
     ("keys", "label", "figure", "words"),
     [
         (("1",), f"{MATRIX}_heatmap", True, "tuned"),
-        (("2",), f"{MATRIX}_intruders", False, "best |cos|"),
-        (("2", "tab", "enter"), f"{MATRIX}_vector", False, "Tuned vector 0"),
+        (("2",), f"{MATRIX}_intruders", True, "best |cos|"),
+        (("2", "tab", "enter"), f"{MATRIX}_vector", True, "Tuned vector 0"),
         (("3",), f"{MATRIX}_spectrum", True, "rank"),
         (("4",), f"{MATRIX}_update", True, "effective rank"),
         (("5",), f"{MATRIX}_sweep", True, "count over k"),

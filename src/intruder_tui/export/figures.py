@@ -49,9 +49,9 @@ def spectrum_figure(result: MatrixResult, definition: Definition, caption: Capti
     intruders = result.summary().intruders(definition)
     entries += [Entry("intruder dimension", ACCENT, mark=True)] if intruders else []
     entries += [Entry("largest σ of rounding alone", QUIET, "1.5 2")] if edge is not None else []
-    svg, top = _page(caption, entries)
+    svg, top = page(caption, entries)
     count = max(len(sigma) for sigma in curves.values())
-    frame = _frame(top, Scale(1, max(count, 2), logarithmic=True), log_scale(values, SPAN))
+    frame = frame_below(top, Scale(1, max(count, 2), logarithmic=True), log_scale(values, SPAN))
     frame.draw(svg, "rank j + 1", "singular value σ")
     svg.open_clip(frame.left, frame.top - 3, frame.width + 3, frame.height + 3)
     if edge is not None:
@@ -101,9 +101,9 @@ def update_figure(result: MatrixResult, caption: Caption) -> str:
     entries += [Entry(name, *stroke) for (name, _), stroke in zip(ranks, strokes, strict=True)]
     entries += [Entry("largest σ of rounding alone", QUIET, "1.5 2")] if edge is not None else []
     facts = f"relative update {numbers.percent(update.relative_norm)}"
-    svg, top = _page(Caption(caption.title, facts, caption.document), entries)
+    svg, top = page(Caption(caption.title, facts, caption.document), entries)
     last = max(len(sigma), *(math.ceil(rank) for _, rank in ranks), 2) if ranks else max(len(sigma), 2)
-    frame = _frame(top, Scale(0, last, whole=True), log_scale([float(v) for v in sigma], SPAN))
+    frame = frame_below(top, Scale(0, last, whole=True), log_scale([float(v) for v in sigma], SPAN))
     frame.draw(svg, "number of singular values", "singular value σ of ΔW")
     svg.open_clip(frame.left, frame.top - 3, frame.width + 3, frame.height + 3)
     if edge is not None:
@@ -150,13 +150,13 @@ def sweep_figure(sweeps: Sequence[Sweep], definition: Definition, caption: Capti
     if setting is not None:
         text = f"ε = {definition.eps:.2f}" if axis is Axis.EPS else f"k = {definition.k}"
         entries.append(Entry(text, ACCENT, "3 2"))
-    svg, first_line = _page(caption, entries)
+    svg, first_line = page(caption, entries)
     top = cut(sweeps, definition) if axis is Axis.EPS else None
     highest = top or max(1, *(int(sweep.possible.max(initial=0)) for sweep in sweeps))
     start = 0.0 if axis is not Axis.K else 1.0
     end = max(float(sweep.at[-1]) for sweep in sweeps)
     across = Scale(start, max(end, start + 1) if axis is Axis.K else end, whole=axis is Axis.K)
-    frame = _frame(first_line, across, Scale(0, highest, whole=True))
+    frame = frame_below(first_line, across, Scale(0, highest, whole=True))
     name = {
         Axis.EPS: "similarity threshold ε",
         Axis.K: "examined vectors k",
@@ -193,13 +193,15 @@ def headed(svg: Svg, caption: Caption, width: float) -> float:
     return 31.0
 
 
-def _page(caption: Caption, entries: Sequence[Entry]) -> tuple[Svg, float]:
+def page(caption: Caption, entries: Sequence[Entry]) -> tuple[Svg, float]:
+    """A page of the usual size with head and legend; the legend's last baseline."""
     svg = Svg(WIDTH, HEIGHT)
     baseline = headed(svg, caption, WIDTH - 28)
     return svg, legend(svg, entries, 14, baseline + 15, WIDTH - 28)
 
 
-def _frame(legend_end: float, x: Scale, y: Scale) -> Frame:
+def frame_below(legend_end: float, x: Scale, y: Scale) -> Frame:
+    """The plot's frame, between a legend and the page's lower edge."""
     top = legend_end + 14
     return Frame(LEFT, top, WIDTH - LEFT - RIGHT, HEIGHT - BOTTOM - top, x, y)
 

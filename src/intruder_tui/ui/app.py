@@ -37,7 +37,7 @@ from intruder_tui.ui.options import UiOptions
 from intruder_tui.ui.palette import Actions, Matrices, Palette, Themes
 from intruder_tui.ui.relay import Relay
 from intruder_tui.ui.rescue import guard_terminal, resumable
-from intruder_tui.ui.saving import Shown, contents, screen_picture
+from intruder_tui.ui.saving import FIGURE, Shown, contents, screen_picture
 from intruder_tui.ui.screens.help import HelpScreen
 from intruder_tui.ui.screens.log import LogScreen
 from intruder_tui.ui.screens.main import MainScreen
@@ -269,7 +269,10 @@ class IntruderApp(App[None]):
             return
         stem = paths[0].name.removesuffix(".svg")
         others = ", ".join(path.name.removeprefix(stem).lstrip(".") for path in paths[1:])
-        self.notify(f"{paths[0]}\nand beside it {others}", title="Saved", markup=False, timeout=6)
+        words = f"{paths[0]}\nand beside it {others}"
+        if screen is None and not any(path.name.endswith(FIGURE) for path in paths):
+            words += f"\nNo figure: {shown.view.value} has nothing yet that one could show."
+        self.notify(words, title="Saved", markup=False, timeout=6)
 
 
 def run(sessions: list[Session], engine: Engine, options: UiOptions) -> int:

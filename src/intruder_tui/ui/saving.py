@@ -21,6 +21,7 @@ from intruder_tui.export.caption import caption, identity_document
 from intruder_tui.export.matrix import matrix_document
 from intruder_tui.export.snapshot import stem
 from intruder_tui.studies import Scalings
+from intruder_tui.studycosines import Cosines
 from intruder_tui.ui import subject as words
 from intruder_tui.ui.look import Look
 from intruder_tui.ui.scope import Scope
@@ -30,7 +31,7 @@ from intruder_tui.views.compare import comparison, comparison_view
 from intruder_tui.views.extent import Extent
 from intruder_tui.views.field import Field
 from intruder_tui.views.heatmap import Heatmap
-from intruder_tui.views.intruders import intruder_table
+from intruder_tui.views.intruders import Order, intruder_rows, intruder_table
 from intruder_tui.views.map_picture import MapPicture
 from intruder_tui.views.model_map import ModelMap
 from intruder_tui.views.palette import ColourMode
@@ -57,6 +58,7 @@ class Shown:
         sweeps: the curves in front, over eps and over k.
         whole: whether those are of whole checkpoints.
         fields, extent: the heatmap's sides, and the window it shows.
+        order: what the intruder table is sorted by.
         scaling: what is known at other scalings, and the slider's place; None where nothing is.
         followed: the matrix in every checkpoint; empty where nobody asked for its vectors.
     """
@@ -70,6 +72,7 @@ class Shown:
     whole: bool
     fields: Sequence[Field]
     extent: Extent
+    order: Order
     scaling: tuple[Scalings, int] | None
     followed: Sequence[FollowedStep]
     look: Look
@@ -136,11 +139,12 @@ class Shown:
                     self.fields, definition.k, definition.eps, colours, glyphs, LINES, extent=self.extent
                 )
             case View.INTRUDERS if self.vector is not None:
-                return VectorPlot(
-                    profile(result, self.vector, definition), definition.eps, colours, glyphs, 24
-                )
+                shown = profile(result, self.vector, definition, self.whole_cosines)
+                return VectorPlot(shown, definition.eps, colours, glyphs, 24)
             case View.INTRUDERS:
-                return intruder_table(result, definition, mode=colours, glyphs=glyphs, width=WIDTH)
+                return intruder_table(
+                    result, definition, mode=colours, glyphs=glyphs, width=WIDTH, order=self.order
+                )
             case View.SPECTRUM:
                 return Spectrum(result, definition, colours, glyphs, 30)
             case _:
@@ -149,10 +153,17 @@ class Shown:
                     return measures
                 return Group(measures, Text(), ScalingView(*self.scaling, definition, colours, glyphs))
 
+    @property
+    def whole_cosines(self) -> Cosines | None:
+        """Every cosine of the side in force, where they are known."""
+        side = self.scope.definition.side
+        return next((one.whole for one in self.fields if one.side is side), None)
+
     def figure(self) -> str | None:
         """The figure for papers; None where there is nothing to draw."""
         from intruder_tui.export.figures import spectrum_figure, sweep_figure, update_figure
         from intruder_tui.export.grids import heatmap_figure, map_figure
+        from intruder_tui.export.matches import matches_figure, vector_figure
         from intruder_tui.export.scalings import scaling_figure, tracks_figure
 
         scope, result = self.scope, self.one.result
@@ -176,6 +187,11 @@ class Shown:
                 case View.HEATMAP:
                     side = next(one for one in self.fields if one.side is scope.definition.side)
                     return heatmap_figure(side, scope.definition, head, extent=self.extent)
+                case View.INTRUDERS if self.vector is not None:
+                    shown = profile(result, self.vector, scope.definition, self.whole_cosines)
+                    return vector_figure(shown, scope.definition, head)
+                case View.INTRUDERS:
+                    return matches_figure(intruder_rows(result, scope.definition), scope.definition, head)
                 case View.SPECTRUM:
                     return spectrum_figure(result, scope.definition, head)
                 case View.UPDATE if self.scaling is not None:
@@ -184,7 +200,6 @@ class Shown:
                     return update_figure(result, head)
         except ValueError:  # the results hold nothing that the figure shows
             return None
-        return None
 
     def table(self) -> str | None:
         """The intruder table, or the scalings in front, as CSV; None where there are none."""

@@ -286,7 +286,12 @@ class Painter:
     ) -> list[Segment]:
         width, (row, column) = self.scale.width, cursor
         if self.ramp is None or (top < 0 and bottom < 0):
-            return [Segment(s.text, Style(reverse=True)) for s in self._cell(top, bottom, False, True)]
+            (cell,) = self._cell(top, bottom, False, True)
+            reverse = Style(reverse=True)
+            if width < 3:
+                return [Segment(cell.text, reverse)]
+            # A full block turned round would look like an empty cell.
+            return [Segment("[", reverse), Segment(cell.text[1:-1], cell.style), Segment("]", reverse)]
         if len(rows) > 1:
             other = bottom if row == rows[0] else top
             colour = self.tones.cursor.color

@@ -183,7 +183,7 @@ class VectorPlot:
         return "".join(cells).rstrip()
 
     def _legend(self, step: int, match: int | None, width: int) -> list[Segment]:
-        """The signs and what a bar stands for; a short line does without the margin, then without the last."""
+        """The signs and what a bar stands for; a short line does without the margin, then the last."""
         tone, glyphs = tones(self.mode), self.glyphs
         entries = [
             [Segment(glyphs.across * 2, tone.accent), Segment(f" {glyphs.eps} {self.eps:.2f}", tone.muted)],

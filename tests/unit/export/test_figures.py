@@ -20,12 +20,15 @@ from intruder_tui.export.axes import Scale, log_scale
 from intruder_tui.export.caption import Caption, caption
 from intruder_tui.export.figures import spectrum_figure, sweep_figure, update_figure
 from intruder_tui.export.grids import heatmap_figure, map_figure
+from intruder_tui.export.matches import matches_figure, vector_figure
 from intruder_tui.export.svg import ACCENT, colour
 from intruder_tui.results import Similarity
 from intruder_tui.views.field import Field, field
+from intruder_tui.views.intruders import intruder_rows
 from intruder_tui.views.model_map import Measure, measures_of, model_map
 from intruder_tui.views.palette import COLOURMAPS, srgb
 from intruder_tui.views.sweep import by_eps, by_k, by_share, matrix_members
+from intruder_tui.views.vector import profile
 
 HOSTILE = 'layers.0.</metadata><script>alert("1")</script>&amp;\x00\x1b[31m\ud800\ufffe\u202e.weight'
 NS = "{http://www.w3.org/2000/svg}"
@@ -47,6 +50,9 @@ def hostile_map(about: Caption) -> str:
 
 FIGURES: dict[str, Callable[[Caption], str]] = {
     "heatmap": lambda about: heatmap_figure(field(RESULT, Side.LEFT), DEFINITION, about),
+    "matches": lambda about: matches_figure(intruder_rows(RESULT, DEFINITION), DEFINITION, about),
+    "bounds": lambda about: matches_figure(intruder_rows(bounded(RESULT), DEFINITION), DEFINITION, about),
+    "vector": lambda about: vector_figure(profile(RESULT, 0, DEFINITION), DEFINITION, about),
     "spectrum": lambda about: spectrum_figure(RESULT, DEFINITION, about),
     "update": lambda about: update_figure(RESULT, about),
     "sweep": lambda about: sweep_figure(
@@ -127,6 +133,36 @@ def test_a_large_heatmap_is_pooled_and_says_so() -> None:
     svg = heatmap_figure(Field(Side.LEFT, 300, side), Definition(k=300), words())
     assert "maximum over 300 × 300 cosines in 96 × 96 cells" in texts(parsed(svg))
     assert len(svg) < 500_000
+
+
+def test_best_matches_stand_where_their_values_are() -> None:
+    rows = intruder_rows(RESULT, DEFINITION)
+    root = parsed(matches_figure(rows, DEFINITION, words()))
+    marks = [c for c in root.iter(f"{NS}circle") if c.attrib.get("stroke") == "#ffffff"][-len(rows) :]
+    heights = [float(mark.attrib["cy"]) for mark in marks]
+    values = [row.lower for row in rows]
+    slope = (heights[1] - heights[0]) / (values[1] - values[0])
+    assert heights == pytest.approx([heights[0] + slope * (v - values[0]) for v in values], abs=0.05)
+    assert slope < 0
+    tinted = [j for j, mark in enumerate(marks) if mark.attrib["fill"] == ACCENT]
+    assert tinted == RESULT.summary().intruders(DEFINITION)
+    with pytest.raises(ValueError, match="no examined vector"):
+        matches_figure([], DEFINITION, words())
+
+
+def test_a_vector_has_a_bar_for_every_base_vector_that_is_known() -> None:
+    one = profile(RESULT, 1, DEFINITION)
+    root = parsed(vector_figure(one, DEFINITION, words()))
+    bars = [
+        e
+        for e in root.iter(f"{NS}line")
+        if e.attrib["x1"] == e.attrib["x2"] and float(e.attrib["stroke-width"]) > 2
+    ]
+    assert len(bars) == len(one.cosines)
+    lengths = [float(bar.attrib["y1"]) - float(bar.attrib["y2"]) for bar in bars]
+    assert int(np.argmax(lengths)) == one.match
+    with pytest.raises(ValueError, match="only bounds"):
+        vector_figure(profile(bounded(RESULT), 0, DEFINITION), DEFINITION, words())
 
 
 def test_the_spectrum_marks_each_intruder_at_its_singular_value() -> None:
