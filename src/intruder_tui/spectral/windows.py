@@ -32,7 +32,8 @@ from intruder_tui.spectral.lanczos import Ritz
 
 SLACK = 1.0 + 1e-4
 """Room for the rounding in Q's orthonormality and in the forms themselves."""
-BATCH = 1 << 22
+BATCH = 1 << 21
+"""Numbers in each of a handful of temporary arrays (16 MiB)."""
 FIRST_WINDOWS = 64
 FLOOR_WINDOWS = 512
 LOOSE, CLOSE = 0.05, 0.003
@@ -98,6 +99,7 @@ class Windows:
         says which coordinates to leave out in which window.
         """
         columns = len(some) ** 2 + len(self.ritz.last) * (len(some) + len(self.ritz.last))
+        columns += len(self.ritz.values)
         per = max(1, BATCH // max(1, columns))
         square, mixed = _outer(some, some), _outer(self.ritz.last, some)
         pieces = []
