@@ -72,7 +72,11 @@ def write_sparse(
 
 
 def write_model(
-    directory: Path, shapes: Shapes, shards: int = 1, dtype: str = "BF16", model_type: str = "llama"
+    directory: Path,
+    shapes: Shapes,
+    shards: int = 1,
+    dtype: str | Mapping[str, str] = "BF16",
+    model_type: str = "llama",
 ) -> Path:
     """A model directory as save_pretrained lays it out: config.json, and an index for several shards."""
     directory.mkdir(parents=True)
