@@ -110,7 +110,13 @@ class Similarity:
 
     def verdicts(self, definition: Definition) -> list[Verdict]:
         """Verdicts for every examined vector, j < min(k, l)."""
-        return [self.verdict(j, definition.eps) for j in range(min(definition.k, len(self.lower)))]
+        k, eps = min(definition.k, len(self.lower)), definition.eps
+        # As `verdict`, but numpy is asked once: tens of thousands of matrices are counted at a time.
+        ends = zip(self.surely[:k].tolist(), self.possibly[:k].tolist(), strict=True)
+        return [
+            Verdict.INTRUDER if most < eps else Verdict.MATCHED if least >= eps else self.verdict(j, eps)
+            for j, (most, least) in enumerate(ends)
+        ]
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -7,7 +7,7 @@ intruders below, certain and open ones together above.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -17,7 +17,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
 from intruder_tui.checkpoint.names import printable
-from intruder_tui.definition import Definition
+from intruder_tui.definition import Definition, Side
 from intruder_tui.engine.session import Session
 from intruder_tui.results import MatrixResult, Summary
 from intruder_tui.views import numbers
@@ -93,32 +93,70 @@ def session_members(session: Session) -> list[Examined]:
     return members
 
 
-def by_eps(label: str, members: Sequence[Examined], definition: Definition) -> Sweep:
+@dataclass(frozen=True, eq=False, slots=True)
+class Stack:
+    """The bounds of many matrices' best(j) on one side, laid together so that thousands are counted at once.
+
+    Attributes:
+        most, least: [n, l] float64: certainly an intruder at every eps above, certainly matched at every eps
+            up to it; infinite beyond the vectors that a result holds.
+        held: [n] int64, how many vectors each result holds.
+        q: [n] int64, how many each matrix has.
+    """
+
+    most: Array
+    least: Array
+    held: Counts
+    q: Counts
+
+
+def stack(members: Sequence[Examined], side: Side) -> Stack:
+    """Lay the members' bounds together."""
+    sides = [member.summary.side(side) for member in members]
+    held = np.array([len(one.lower) for one in sides], np.int64)
+    kept = np.arange(int(held.max(initial=0))) < held[:, None]
+    most, least = (np.full(kept.shape, np.inf) for _ in range(2))
+    if kept.any():
+        most[kept] = np.concatenate([one.surely for one in sides])
+        least[kept] = np.concatenate([one.possibly for one in sides])
+    return Stack(most, least, held, np.array([member.q for member in members], np.int64))
+
+
+def by_eps(
+    label: str, members: Sequence[Examined], definition: Definition, bounds: Stack | None = None
+) -> Sweep:
     """Counts among j < k for eps from 0 to 1; the definition's own eps is one of the points.
 
-    Vectors j < k beyond what a result holds are undecided at every eps above 0.
+    Vectors j < k beyond what a result holds are undecided at every eps above 0. `bounds` are those of the
+    members, where they are at hand.
     """
     at = np.unique(np.append(np.linspace(0, 1, STEPS + 1), definition.eps))
-    certain = np.zeros(len(at), np.int64)
-    possible = np.zeros(len(at), np.int64)
-    for member in members:
-        k = min(definition.k, member.q)
-        side = member.summary.side(definition.side)
-        # In float64, as `Similarity.verdict` compares.
-        least, most = (np.sort(ends[:k].astype(np.float64)) for ends in (side.possibly, side.surely))
-        certain += np.searchsorted(most, at, side="left")
-        possible += np.searchsorted(least, at, side="left")
-        possible += (k - len(least)) * (at > 0)
-    return Sweep(label, Axis.EPS, at, certain, possible, len(members))
+    bounds = bounds or stack(members, definition.side)
+    ks = np.minimum(definition.k, bounds.q)
+    unknown = int(np.maximum(ks - bounds.held, 0).sum())
+    certain, possible = (_below(ends[:, : definition.k], at) for ends in (bounds.most, bounds.least))
+    return Sweep(label, Axis.EPS, at, certain, possible + unknown * (at > 0), len(members))
 
 
-def by_k(label: str, members: Sequence[Examined], definition: Definition, most: int | None = None) -> Sweep:
+def _below(values: Array, thresholds: Array) -> Counts:
+    """How many values lie below each of some ascending thresholds."""
+    first = np.searchsorted(thresholds, values.ravel(), side="right")
+    return np.cumsum(np.bincount(first, minlength=len(thresholds))[: len(thresholds)])
+
+
+def by_k(
+    label: str,
+    members: Sequence[Examined],
+    definition: Definition,
+    most: int | None = None,
+    bounds: Stack | None = None,
+) -> Sweep:
     """Counts at eps for every k from 1 to `most` (None: as many vectors as any result holds, at least k)."""
-    held = max((len(member.summary.side(definition.side).lower) for member in members), default=0)
-    last = max(held, definition.k) if most is None else most
-    last = max(1, min(last, max((member.q for member in members), default=last)))
+    bounds = bounds or stack(members, definition.side)
+    last = max(int(bounds.held.max(initial=0)), definition.k) if most is None else most
+    last = max(1, min(last, int(bounds.q.max(initial=0)) or last))
     ks = np.arange(1, last + 1)
-    certain, possible = _sums(members, definition, len(ks), lambda member: ks)
+    certain, possible = _sums(bounds, definition.eps, ks)
     return Sweep(label, Axis.K, ks.astype(np.float64), certain, possible, len(members))
 
 
@@ -127,28 +165,30 @@ def by_share(label: str, members: Sequence[Examined], definition: Definition) ->
 
     Shares run to the largest one that any result holds.
     """
-    sides = [(member, member.summary.side(definition.side)) for member in members]
-    most = max((len(side.lower) / member.q for member, side in sides), default=1.0)
+    bounds = stack(members, definition.side)
+    most = float((bounds.held / np.maximum(bounds.q, 1)).max()) if len(members) else 1.0
     shares = np.linspace(0, most, STEPS + 1)[1:]
-    certain, possible = _sums(
-        members, definition, STEPS, lambda member: np.ceil(shares * member.q - 1e-9).astype(np.int64)
-    )
+    certain, possible = np.zeros(STEPS, np.int64), np.zeros(STEPS, np.int64)
+    for q in np.unique(bounds.q).tolist():
+        alike = bounds.q == q
+        part = Stack(bounds.most[alike], bounds.least[alike], bounds.held[alike], bounds.q[alike])
+        counts = _sums(part, definition.eps, np.ceil(shares * q - 1e-9).astype(np.int64))
+        certain, possible = certain + counts[0], possible + counts[1]
     return Sweep(label, Axis.SHARE, shares, certain, possible, len(members))
 
 
-def _sums(
-    members: Sequence[Examined], definition: Definition, points: int, ks_of: Callable[[Examined], Counts]
-) -> tuple[Counts, Counts]:
-    certain, possible = np.zeros(points, np.int64), np.zeros(points, np.int64)
-    eps = definition.eps
-    for member in members:
-        ks = np.minimum(ks_of(member), member.q)
-        side = member.summary.side(definition.side)
-        held = np.minimum(ks, len(side.lower))
-        certain += np.append(0, np.cumsum(side.surely.astype(np.float64) < eps, dtype=np.int64))[held]
-        possible += np.append(0, np.cumsum(side.possibly.astype(np.float64) < eps, dtype=np.int64))[held]
-        if eps > 0:
-            possible += ks - held
+def _sums(bounds: Stack, eps: float, ks: Counts) -> tuple[Counts, Counts]:
+    """Certain and possible counts at one eps for several k, each cut to a matrix's own q."""
+    held = np.minimum(ks, bounds.most.shape[1])
+    certain, possible = (
+        np.append(0, np.cumsum((ends < eps).sum(axis=0, dtype=np.int64)))[held]
+        for ends in (bounds.most, bounds.least)
+    )
+    if eps > 0:
+        # Matrices of one size whose results are of one length lack the same vectors.
+        kinds, counts = np.unique(np.stack([bounds.q, bounds.held], axis=1), axis=0, return_counts=True)
+        for (q, known), count in zip(kinds.tolist(), counts.tolist(), strict=True):
+            possible = possible + count * np.maximum(np.minimum(ks, q) - known, 0)
     return certain, possible
 
 

@@ -12,7 +12,7 @@ from intruder_tui.ui.outline import short_name
 from intruder_tui.ui.scope import Scope
 from intruder_tui.ui.widgets.picture import Picture
 from intruder_tui.views import numbers
-from intruder_tui.views.sweep import Examined, Sweep, SweepView, by_eps, by_k, session_members
+from intruder_tui.views.sweep import Examined, Sweep, SweepView, by_eps, by_k, session_members, stack
 
 BOTH = 36
 """Lines from which the matrix and the checkpoints stand one above the other."""
@@ -88,8 +88,9 @@ def sweeps(scope: Scope, *, whole: bool) -> list[list[Sweep]]:
     for session, label in zip(scope.sessions, scope.labels(), strict=True):
         members = session_members(session) if whole else _matrix_members(session, scope.name)
         if members:
-            over_eps.append(by_eps(label, members, scope.definition))
-            over_k.append(by_k(label, members, scope.definition))
+            bounds = stack(members, scope.definition.side)
+            over_eps.append(by_eps(label, members, scope.definition, bounds))
+            over_k.append(by_k(label, members, scope.definition, bounds=bounds))
     return [over_eps, over_k]
 
 
