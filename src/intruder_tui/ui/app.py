@@ -25,7 +25,6 @@ from intruder_tui.checkpoint.names import printable
 from intruder_tui.engine.log import note, note_trace
 from intruder_tui.engine.protocol import Engine, Event
 from intruder_tui.engine.session import Session
-from intruder_tui.export.snapshot import write_snapshot
 from intruder_tui.ui import theme
 from intruder_tui.ui.config import chosen_theme, keep_theme
 from intruder_tui.ui.ground import Ground
@@ -37,10 +36,10 @@ from intruder_tui.ui.options import UiOptions
 from intruder_tui.ui.palette import Actions, Matrices, Palette, Themes
 from intruder_tui.ui.relay import Relay
 from intruder_tui.ui.rescue import guard_terminal, resumable
-from intruder_tui.ui.saving import FIGURE, Shown, contents, screen_picture
 from intruder_tui.ui.screens.help import HelpScreen
 from intruder_tui.ui.screens.log import LogScreen
 from intruder_tui.ui.screens.main import MainScreen
+from intruder_tui.ui.shown import Shown
 
 
 class IntruderApp(App[None]):
@@ -245,14 +244,16 @@ class IntruderApp(App[None]):
 
     def _save(self, whole: bool) -> None:
         """Gather what is shown; drawing and writing it must not hold up the keys."""
+        from intruder_tui.ui import saving
+
         shown = self.main.shown()
         if shown is None:
             return
         # Textual has no public way to the lines of a screen.
         strips = self.main._compositor.render_strips() if whole else []
-        screen = screen_picture(strips) if whole else None
-        label = f"{shown.label}_screen" if whole else shown.label
-        data = shown.document() | {"marked": marked(self.main.session, self.main.marks)}
+        screen = saving.screen_picture(strips) if whole else None
+        label = saving.label(shown) + ("_screen" if whole else "")
+        data = saving.document(shown) | {"marked": marked(self.main.session, self.main.marks)}
         work = partial(self._write, shown, screen, self.main.size.width, label, data)
         self.run_worker(work, thread=True, exit_on_error=False)
 
@@ -260,6 +261,9 @@ class IntruderApp(App[None]):
         self, shown: Shown, screen: RenderableType | None, width: int, label: str, data: dict[str, Any]
     ) -> None:
         """Write the files; on a thread of its own."""
+        from intruder_tui.export.snapshot import write_snapshot
+        from intruder_tui.ui.saving import FIGURE, contents
+
         directory = self._options.output
         try:
             paths = write_snapshot(directory, label, contents(shown, screen, width, data), data)

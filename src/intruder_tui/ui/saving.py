@@ -1,13 +1,12 @@
 """What a snapshot holds: the view in front or the whole screen, its data, and a figure for papers.
 
-The writers are imported when something is saved: the first frame does not wait for them.
+Imported when something is saved: the first frame does not wait for the writers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -18,27 +17,28 @@ from textual.strip import Strip
 from intruder_tui.checkpoint.names import printable
 from intruder_tui.engine.session import Session
 from intruder_tui.export.caption import caption, identity_document
+from intruder_tui.export.figures import spectrum_figure, sweep_figure, update_figure
+from intruder_tui.export.grids import heatmap_figure, map_figure
+from intruder_tui.export.matches import matches_figure, vector_figure
 from intruder_tui.export.matrix import matrix_document
+from intruder_tui.export.pictures import PictureError, pictures, png
+from intruder_tui.export.scalings import scaling_figure, tracks_figure
 from intruder_tui.export.snapshot import stem
-from intruder_tui.studies import Scalings
-from intruder_tui.studycosines import Cosines
+from intruder_tui.export.studies import scalings_csv, scalings_document, tracks_document
+from intruder_tui.export.tables import matrix_csv
 from intruder_tui.ui import subject as words
-from intruder_tui.ui.look import Look
 from intruder_tui.ui.scope import Scope
-from intruder_tui.ui.subject import Subject
+from intruder_tui.ui.shown import Shown
 from intruder_tui.ui.widgets.tabs import View
 from intruder_tui.views.compare import comparison, comparison_view
-from intruder_tui.views.extent import Extent
-from intruder_tui.views.field import Field
 from intruder_tui.views.heatmap import Heatmap
-from intruder_tui.views.intruders import Order, intruder_rows, intruder_table
+from intruder_tui.views.intruders import intruder_rows, intruder_table
 from intruder_tui.views.map_picture import MapPicture
-from intruder_tui.views.model_map import ModelMap
 from intruder_tui.views.palette import ColourMode
 from intruder_tui.views.scalings import ScalingView
 from intruder_tui.views.spectrum import Spectrum
-from intruder_tui.views.sweep import Sweep, SweepView
-from intruder_tui.views.tracks import FollowedStep, TracksView
+from intruder_tui.views.sweep import SweepView
+from intruder_tui.views.tracks import TracksView
 from intruder_tui.views.update import update_view
 from intruder_tui.views.vector import VectorPlot, profile
 
@@ -47,171 +47,126 @@ LINES = 40
 FIGURE = "_figure.svg"
 
 
-@dataclass(frozen=True, eq=False)
-class Shown:
-    """What the screen shows, gathered at once: nothing in it changes while the files are written.
+def label(shown: Shown) -> str:
+    """The files' name."""
+    view = "vector" if shown.vector is not None else shown.view.value
+    matrix = "" if shown.of_model else shown.one.name
+    return stem(shown.scope.session.pairing.tuned.label, matrix, view)
 
-    Attributes:
-        one, scope: the selected matrix, and the open checkpoints.
-        view, vector: the view in front, and the tuned vector whose plot is.
-        map: the model map as it is.
-        sweeps: the curves in front, over eps and over k.
-        whole: whether those are of whole checkpoints.
-        fields, extent: the heatmap's sides, and the window it shows.
-        order: what the intruder table is sorted by.
-        scaling: what is known at other scalings, and the slider's place; None where nothing is.
-        followed: the matrix in every checkpoint; empty where nobody asked for its vectors.
-    """
 
-    one: Subject
-    scope: Scope
-    view: View
-    vector: int | None
-    map: ModelMap
-    sweeps: tuple[Sequence[Sweep], Sequence[Sweep]]
-    whole: bool
-    fields: Sequence[Field]
-    extent: Extent
-    order: Order
-    scaling: tuple[Scalings, int] | None
-    followed: Sequence[FollowedStep]
-    look: Look
+def document(shown: Shown) -> dict[str, Any]:
+    """The data, with definition and identities."""
 
-    @property
-    def label(self) -> str:
-        """The files' name."""
-        view = "vector" if self.vector is not None else self.view.value
-        matrix = "" if self.of_model else self.one.name
-        return stem(self.scope.session.pairing.tuned.label, matrix, view)
-
-    @property
-    def of_model(self) -> bool:
-        """Whether it shows whole checkpoints rather than a matrix."""
-        return self.view in (View.MAP, View.COMPARE) or (self.view is View.SWEEP and self.whole)
-
-    def document(self) -> dict[str, Any]:
-        """The data, with definition and identities."""
-        from intruder_tui.export.studies import scalings_document, tracks_document
-
-        definition = self.scope.definition
-        if not self.of_model:
-            found = matrix_document(self.scope.session, self.one.name, definition)
-            if self.view is View.UPDATE and self.scaling is not None:
-                found["scalings"] = scalings_document(*self.scaling, definition)
-            return found
-        found = identity_document(self.scope.sessions, definition) | {
-            "view": self.view.value,
-            "matrices": counts(self.scope.sessions, self.scope),
-        }
-        if self.view is View.COMPARE and self.followed:
-            found["followed"] = tracks_document(self.one.name, self.followed, definition)
+    definition = shown.scope.definition
+    if not shown.of_model:
+        found = matrix_document(shown.scope.session, shown.one.name, definition)
+        if shown.view is View.UPDATE and shown.scaling is not None:
+            found["scalings"] = scalings_document(*shown.scaling, definition)
         return found
+    found = identity_document(shown.scope.sessions, definition) | {
+        "view": shown.view.value,
+        "matrices": counts(shown.scope.sessions, shown.scope),
+    }
+    if shown.view is View.COMPARE and shown.followed:
+        found["followed"] = tracks_document(shown.one.name, shown.followed, definition)
+    return found
 
-    def picture(self) -> RenderableType:
-        """Title, the whole view, and what was found."""
-        view = self._view()
-        if self.of_model:
-            return view
-        return Group(
-            words.title(self.one, self.look), Text(), view, Text(), words.finding(self.one, self.look)
-        )
 
-    def _view(self) -> RenderableType:
-        result, definition, glyphs = self.one.result, self.scope.definition, self.look.glyphs
-        colours = ColourMode.TRUECOLOR
-        match self.view:
+def picture(shown: Shown) -> RenderableType:
+    """Title, the whole view, and what was found."""
+    view = _drawn(shown)
+    if shown.of_model:
+        return view
+    return Group(
+        words.title(shown.one, shown.look), Text(), view, Text(), words.finding(shown.one, shown.look)
+    )
+
+
+def _drawn(shown: Shown) -> RenderableType:
+    result, definition, glyphs = shown.one.result, shown.scope.definition, shown.look.glyphs
+    colours = ColourMode.TRUECOLOR
+    match shown.view:
+        case View.SWEEP:
+            return SweepView(*shown.sweeps, definition, colours, glyphs, LINES)
+        case View.MAP:
+            return MapPicture(shown.map, WIDTH, None, colours, glyphs)
+        case View.COMPARE:
+            compared = comparison(shown.scope.sessions, definition)
+            table = comparison_view(compared, width=WIDTH, mode=colours, glyphs=glyphs)
+            if not shown.followed:
+                return table
+            head = Text(f"{printable(shown.one.name)}: each intruder followed", shown.look.tones.strong)
+            return Group(table, Text(), head, TracksView(shown.followed, definition, colours, glyphs))
+    if result is None or not shown.one.viewable:
+        return words.notice(shown.one, shown.look, "")
+    match shown.view:
+        case View.HEATMAP:
+            return Heatmap(
+                shown.fields, definition.k, definition.eps, colours, glyphs, LINES, extent=shown.extent
+            )
+        case View.INTRUDERS if shown.vector is not None:
+            plotted = profile(result, shown.vector, definition, shown.whole_cosines)
+            return VectorPlot(plotted, definition.eps, colours, glyphs, 24)
+        case View.INTRUDERS:
+            return intruder_table(
+                result, definition, mode=colours, glyphs=glyphs, width=WIDTH, order=shown.order
+            )
+        case View.SPECTRUM:
+            return Spectrum(result, definition, colours, glyphs, 30)
+        case _:
+            measures = update_view(result, width=WIDTH, mode=colours, glyphs=glyphs)
+            if shown.scaling is None:
+                return measures
+            return Group(measures, Text(), ScalingView(*shown.scaling, definition, colours, glyphs))
+
+
+def figure(shown: Shown) -> str | None:
+    """The figure for papers; None where there is nothing to draw."""
+
+    scope, result = shown.scope, shown.one.result
+    if shown.of_model:
+        sessions: Sequence[Session] = scope.sessions if shown.view is not View.MAP else [scope.session]
+        head = caption(sessions, scope.definition)
+    else:
+        head = caption([scope.session], scope.definition, shown.one.name)
+    try:
+        match shown.view:
             case View.SWEEP:
-                return SweepView(*self.sweeps, definition, colours, glyphs, LINES)
+                return sweep_figure(shown.sweeps[0], scope.definition, head)
             case View.MAP:
-                return MapPicture(self.map, WIDTH, None, colours, glyphs)
+                return map_figure(shown.map, head)
             case View.COMPARE:
-                compared = comparison(self.scope.sessions, definition)
-                table = comparison_view(compared, width=WIDTH, mode=colours, glyphs=glyphs)
-                if not self.followed:
-                    return table
-                head = Text(f"{printable(self.one.name)}: each intruder followed", self.look.tones.strong)
-                return Group(table, Text(), head, TracksView(self.followed, definition, colours, glyphs))
-        if result is None or not self.one.viewable:
-            return words.notice(self.one, self.look, "")
-        match self.view:
+                named = caption(scope.sessions, scope.definition, shown.one.name)
+                return tracks_figure(shown.followed, scope.definition, named)
+        if result is None or not shown.one.viewable:
+            return None
+        match shown.view:
             case View.HEATMAP:
-                return Heatmap(
-                    self.fields, definition.k, definition.eps, colours, glyphs, LINES, extent=self.extent
-                )
-            case View.INTRUDERS if self.vector is not None:
-                shown = profile(result, self.vector, definition, self.whole_cosines)
-                return VectorPlot(shown, definition.eps, colours, glyphs, 24)
+                side = next(one for one in shown.fields if one.side is scope.definition.side)
+                return heatmap_figure(side, scope.definition, head, extent=shown.extent)
+            case View.INTRUDERS if shown.vector is not None:
+                plotted = profile(result, shown.vector, scope.definition, shown.whole_cosines)
+                return vector_figure(plotted, scope.definition, head)
             case View.INTRUDERS:
-                return intruder_table(
-                    result, definition, mode=colours, glyphs=glyphs, width=WIDTH, order=self.order
-                )
+                return matches_figure(intruder_rows(result, scope.definition), scope.definition, head)
             case View.SPECTRUM:
-                return Spectrum(result, definition, colours, glyphs, 30)
-            case _:
-                measures = update_view(result, width=WIDTH, mode=colours, glyphs=glyphs)
-                if self.scaling is None:
-                    return measures
-                return Group(measures, Text(), ScalingView(*self.scaling, definition, colours, glyphs))
+                return spectrum_figure(result, scope.definition, head)
+            case View.UPDATE if shown.scaling is not None:
+                return scaling_figure(*shown.scaling, scope.definition, head)
+            case View.UPDATE:
+                return update_figure(result, head)
+    except ValueError:  # the results hold nothing that the figure shows
+        return None
 
-    @property
-    def whole_cosines(self) -> Cosines | None:
-        """Every cosine of the side in force, where they are known."""
-        side = self.scope.definition.side
-        return next((one.whole for one in self.fields if one.side is side), None)
 
-    def figure(self) -> str | None:
-        """The figure for papers; None where there is nothing to draw."""
-        from intruder_tui.export.figures import spectrum_figure, sweep_figure, update_figure
-        from intruder_tui.export.grids import heatmap_figure, map_figure
-        from intruder_tui.export.matches import matches_figure, vector_figure
-        from intruder_tui.export.scalings import scaling_figure, tracks_figure
+def table(shown: Shown) -> str | None:
+    """The intruder table, or the scalings in front, as CSV; None where there are none."""
+    if shown.of_model or shown.one.result is None or not shown.one.viewable:
+        return None
+    if shown.view is View.UPDATE and shown.scaling is not None:
+        return scalings_csv(shown.one.name, shown.scaling[0], shown.scope.definition)
 
-        scope, result = self.scope, self.one.result
-        if self.of_model:
-            sessions: Sequence[Session] = scope.sessions if self.view is not View.MAP else [scope.session]
-            head = caption(sessions, scope.definition)
-        else:
-            head = caption([scope.session], scope.definition, self.one.name)
-        try:
-            match self.view:
-                case View.SWEEP:
-                    return sweep_figure(self.sweeps[0], scope.definition, head)
-                case View.MAP:
-                    return map_figure(self.map, head)
-                case View.COMPARE:
-                    named = caption(scope.sessions, scope.definition, self.one.name)
-                    return tracks_figure(self.followed, scope.definition, named)
-            if result is None or not self.one.viewable:
-                return None
-            match self.view:
-                case View.HEATMAP:
-                    side = next(one for one in self.fields if one.side is scope.definition.side)
-                    return heatmap_figure(side, scope.definition, head, extent=self.extent)
-                case View.INTRUDERS if self.vector is not None:
-                    shown = profile(result, self.vector, scope.definition, self.whole_cosines)
-                    return vector_figure(shown, scope.definition, head)
-                case View.INTRUDERS:
-                    return matches_figure(intruder_rows(result, scope.definition), scope.definition, head)
-                case View.SPECTRUM:
-                    return spectrum_figure(result, scope.definition, head)
-                case View.UPDATE if self.scaling is not None:
-                    return scaling_figure(*self.scaling, scope.definition, head)
-                case View.UPDATE:
-                    return update_figure(result, head)
-        except ValueError:  # the results hold nothing that the figure shows
-            return None
-
-    def table(self) -> str | None:
-        """The intruder table, or the scalings in front, as CSV; None where there are none."""
-        if self.of_model or self.one.result is None or not self.one.viewable:
-            return None
-        if self.view is View.UPDATE and self.scaling is not None:
-            from intruder_tui.export.studies import scalings_csv
-
-            return scalings_csv(self.one.name, self.scaling[0], self.scope.definition)
-        from intruder_tui.export.tables import matrix_csv
-
-        return matrix_csv(self.one.name, self.one.result, self.scope.definition)
+    return matrix_csv(shown.one.name, shown.one.result, shown.scope.definition)
 
 
 def contents(
@@ -222,19 +177,18 @@ def contents(
     A PNG needs resvg-py; without it there is none.
     """
     title = f"{shown.scope.session.pairing.tuned.label} {shown.view.value}"
-    from intruder_tui.export.pictures import PictureError, pictures, png
 
     drawn = pictures(
-        shown.picture() if screen is None else screen,
+        picture(shown) if screen is None else screen,
         width=WIDTH if screen is None else width,
         title=title,
         document=data,
     )
     files: dict[str, str | bytes] = dict(drawn)
-    if (table := shown.table()) is not None:
-        files["csv"] = table
-    if screen is None and (figure := shown.figure()) is not None:
-        files[FIGURE] = figure
+    if (rows := table(shown)) is not None:
+        files["csv"] = rows
+    if screen is None and (drawing := figure(shown)) is not None:
+        files[FIGURE] = drawing
     with suppress(PictureError):
         files["png"] = png(drawn["svg"])
     return files

@@ -55,7 +55,8 @@ class Step:
     Attributes:
         label: its name.
         step: the training step; None where nothing says it.
-        certain, possible: intruders, without and with those that may be (`Verdict.open`); None while not analysed.
+        certain, possible: intruders, without and with those that may be (`Verdict.open`); None while not
+            analysed.
         lowest: the vector j < k with the lowest bound of best(j); None where nothing is compared.
         foremost: the intruder with the smallest rank j; None where there is none.
         relative_norm: norm_F(dW) / norm_F(W0); None while not analysed.

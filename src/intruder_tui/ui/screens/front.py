@@ -12,8 +12,8 @@ from intruder_tui.ui.keys import in_force
 from intruder_tui.ui.look import Look
 from intruder_tui.ui.options import UiOptions
 from intruder_tui.ui.pace import Pace, Stopwatch
-from intruder_tui.ui.saving import Shown
 from intruder_tui.ui.scope import Scope
+from intruder_tui.ui.shown import Shown
 from intruder_tui.ui.subject import Subject
 from intruder_tui.ui.widgets.header import HeaderLine
 from intruder_tui.ui.widgets.line import Line

@@ -19,8 +19,8 @@ from intruder_tui.ui import readout
 from intruder_tui.ui import subject as words
 from intruder_tui.ui.look import Look
 from intruder_tui.ui.messages import CosinesWanted, CursorMoved
-from intruder_tui.ui.saving import Shown
 from intruder_tui.ui.scope import Scope
+from intruder_tui.ui.shown import Shown
 from intruder_tui.ui.subject import Subject
 from intruder_tui.ui.widgets.compare import CompareView
 from intruder_tui.ui.widgets.heatmap import HeatmapMap
