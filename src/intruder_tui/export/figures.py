@@ -18,7 +18,7 @@ from intruder_tui.export.svg import ACCENT, INK, QUIET, Point, Svg, colour, text
 from intruder_tui.results import Floats, MatrixResult
 from intruder_tui.views import numbers
 from intruder_tui.views.palette import srgb
-from intruder_tui.views.spectrum import SPAN, rounding_edge, series
+from intruder_tui.views.spectrum import SPAN, random_edge, rounding_edge, series
 from intruder_tui.views.sweep import Axis, Sweep, count_text, cut
 
 WIDTH, HEIGHT = 384.0, 288.0
@@ -45,24 +45,22 @@ def spectrum_figure(result: MatrixResult, definition: Definition, caption: Capti
     names = {"W0": "base W₀", "W1": "tuned W₁", "dW": "update ΔW"}
     shown = [name for name in ("W0", "W1", "dW") if name in curves]
     edge = rounding_edge(result) or None  # a floor of 0 has no place on a logarithmic axis
+    random = random_edge(result)
     entries = [Entry(names[name], *styles[name]) for name in shown]
     intruders = result.summary().intruders(definition)
     entries += [Entry("intruder dimension", ACCENT, mark=True)] if intruders else []
     entries += [Entry("largest σ of rounding alone", QUIET, "1.5 2")] if edge is not None else []
+    entries += [Entry("largest σ of a random ΔW", QUIET, "6 3")] if random is not None else []
     svg, top = page(caption, entries)
     count = max(len(sigma) for sigma in curves.values())
     frame = frame_below(top, Scale(1, max(count, 2), logarithmic=True), log_scale(values, SPAN))
     frame.draw(svg, "rank j + 1", "singular value σ")
     svg.open_clip(frame.left, frame.top - 3, frame.width + 3, frame.height + 3)
-    if edge is not None:
-        level = frame.spot(1, edge)[1]
-        svg.line(
-            (frame.left, level),
-            (frame.right, level),
-            stroke=QUIET,
-            stroke_width=0.8,
-            stroke_dasharray="1.5 2",
-        )
+    for value, dash in ((edge, "1.5 2"), (random, "6 3")):
+        if value is not None:
+            level = frame.spot(1, value)[1]
+            ends = (frame.left, level), (frame.right, level)
+            svg.line(*ends, stroke=QUIET, stroke_width=0.8, stroke_dasharray=dash)
     for name in shown:
         stroke, dash = styles[name]
         svg.path(

@@ -32,6 +32,7 @@ class Glyphs:
     bar: str
     points: tuple[str, str, str]
     floor: str
+    noise: str
     upright: str
     strokes: str
     "Parts of a drawn line: across, down, and the corners left-down, up-right, left-up, down-right."
@@ -80,6 +81,7 @@ UNICODE = Glyphs(
     bar="▇",
     points=("·", "○", "+"),
     floor="┄",
+    noise="╌",
     upright="│",
     strokes="─│╮╰╯╭",
     curves="●○▲△◆◇■□",
@@ -124,6 +126,7 @@ ASCII = Glyphs(
     bar="=",
     points=(".", "o", "+"),
     floor="-",
+    noise="~",
     upright="|",
     strokes="-|.''.",
     curves="o+*#%@&$",

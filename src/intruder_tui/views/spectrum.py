@@ -36,16 +36,24 @@ def series(result: MatrixResult) -> list[Series]:
 
 
 def rounding_edge(result: MatrixResult) -> float | None:
-    """The largest singular value that rounding alone would give dW; None where nothing was rounded.
-
-    For noise of independent entries with Frobenius norm F it is F (1 / sqrt(m) + 1 / sqrt(n)), the upper edge
-    of the Marchenko-Pastur law.
-    """
+    """The largest singular value that rounding alone would give dW; None where nothing was rounded."""
     floor = result.update.rounding_floor
-    if floor is None:
-        return None
-    m, n = result.shape
-    return floor * (1 / math.sqrt(m) + 1 / math.sqrt(n))
+    return None if floor is None else noise_edge(floor, result.shape)
+
+
+def random_edge(result: MatrixResult) -> float | None:
+    """The largest singular value of a random update as large as dW in norm; None where dW has no spectrum."""
+    update = result.update
+    return noise_edge(update.frobenius, result.shape) if len(update.sigma) and update.frobenius > 0 else None
+
+
+def noise_edge(frobenius: float, shape: tuple[int, int]) -> float:
+    """The largest singular value of m x n noise of independent entries with Frobenius norm F.
+
+    F (1 / sqrt(m) + 1 / sqrt(n)), the upper edge of the Marchenko-Pastur law.
+    """
+    m, n = shape
+    return frobenius * (1 / math.sqrt(m) + 1 / math.sqrt(n))
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,9 +104,12 @@ class Spectrum:
     def _draw(self, axes: _Axes, curves: list[Series]) -> list[list[tuple[str, Style]]]:
         tone = tones(self.mode)
         canvas = [[(" ", tone.text)] * axes.width for _ in range(axes.height)]
-        edge = rounding_edge(self.result)
-        if edge is not None and (line := axes.line(edge)) is not None:
-            canvas[line] = [(self.glyphs.floor, tone.muted)] * axes.width
+        for edge, sign in (
+            (random_edge(self.result), self.glyphs.noise),
+            (rounding_edge(self.result), self.glyphs.floor),
+        ):
+            if edge is not None and (line := axes.line(edge)) is not None:
+                canvas[line] = [(sign, tone.muted)] * axes.width
         styles = self._styles()
         for curve in curves:
             for rank, sigma in enumerate(curve.sigma):
@@ -118,6 +129,10 @@ class Spectrum:
             segments = [Segment(" " * margin), *self._entries(curves, prefix, " " * gap)]
             if Segment.get_line_length(segments) <= width:
                 break
+        if random_edge(self.result) is not None:
+            more = Segment(f"{' ' * gap}{self.glyphs.noise * 2} dW were it random", tones(self.mode).muted)
+            if Segment.get_line_length(segments) + more.cell_length <= width:
+                segments.append(more)
         return segments
 
     def _entries(self, curves: list[Series], prefix: str, gap: str) -> list[Segment]:

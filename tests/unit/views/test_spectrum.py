@@ -14,7 +14,7 @@ from intruder_tui.definition import Definition
 from intruder_tui.results import MatrixResult
 from intruder_tui.views.glyphs import ASCII, UNICODE
 from intruder_tui.views.palette import ColourMode
-from intruder_tui.views.spectrum import Spectrum, rounding_edge, series
+from intruder_tui.views.spectrum import Spectrum, random_edge, rounding_edge, series
 
 
 def shown(result: MatrixResult, width: int = 60, lines: int = 12) -> list[str]:
@@ -67,6 +67,19 @@ def test_the_rounding_edge_is_the_largest_value_of_noise_of_that_norm() -> None:
         "----" in line for line in shown(replace(noisy, update=replace(noisy.update, rounding_floor=20.0)))
     )
     assert rounding_edge(result) is None
+
+
+def test_the_random_edge_is_the_largest_value_of_a_random_update_of_the_same_norm() -> None:
+    result = planted(200, 120)
+    noise = np.random.default_rng(1).standard_normal((200, 120))
+    noise *= result.update.frobenius / np.linalg.norm(noise)
+    edge = random_edge(result)
+    assert edge == pytest.approx(np.linalg.norm(noise, 2), rel=0.08)
+    assert edge is not None
+    assert edge < result.update.sigma[0]  # what was planted is no noise
+    lines = shown(result)
+    assert any("~~~~" in line for line in lines[:-1])
+    assert random_edge(unchanged()) is None
 
 
 def test_values_that_are_all_zero_do_not_break_it() -> None:
