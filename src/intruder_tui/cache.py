@@ -30,8 +30,8 @@ from intruder_tui.engine.jobs import Depth, Job, Study
 from intruder_tui.records import ReadArray, RecordError, from_record, summary_from_record, to_record
 from intruder_tui.results import MatrixResult, Summary, Tier
 from intruder_tui.shelf import Shelf
-from intruder_tui.studies import StudyKind
-from intruder_tui.studyfiles import StudyValue, read_study
+from intruder_tui.studies.answers import StudyKind
+from intruder_tui.studies.files import StudyValue, read_study
 
 ALGORITHM = 1
 """Raised whenever the same input would give another result: older entries are then never found."""
@@ -216,7 +216,7 @@ class Cache:
         return value
 
     def store_study(self, study: Study, content: bytes) -> str:
-        """Keep a study's answer (`studyfiles.study_content`); returns its key.
+        """Keep a study's answer (`studies.files.study_content`); returns its key.
 
         Raises:
             KeyError: a tensor's content hash was never noted.

@@ -11,8 +11,8 @@ from intruder_tui.engine.jobs import Job, Study
 from intruder_tui.engine.protocol import Engine, Finished
 from intruder_tui.engine.session import Session
 from intruder_tui.results import MatrixResult, Summary
-from intruder_tui.studies import StudyKind
-from intruder_tui.studyfiles import StudyValue
+from intruder_tui.studies.answers import StudyKind
+from intruder_tui.studies.files import StudyValue
 
 STAMP = FileStamp(1, 2, 3, 4, 5)
 

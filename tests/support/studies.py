@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from intruder_tui.definition import Side
-from intruder_tui.studies import Scalings, Spread, TunedVectors
-from intruder_tui.studycosines import Cosines, cosines_of
+from intruder_tui.studies.answers import Scalings, Spread, TunedVectors
+from intruder_tui.studies.cosines import Cosines, cosines_of
 
 Matrix = NDArray[np.float64]
 MULTIPLES = np.linspace(0.0, 4.0, 33)

@@ -12,7 +12,7 @@ from tests.support.studies import random_cosines
 
 from intruder_tui.definition import Definition, Side
 from intruder_tui.engine.protocol import Dropped, Failed, Stage
-from intruder_tui.studies import StudyKind
+from intruder_tui.studies.answers import StudyKind
 from intruder_tui.views.extent import Extent, leading
 
 Q = 96

@@ -20,7 +20,7 @@ from intruder_tui.definition import Definition
 from intruder_tui.engine.jobs import Study
 from intruder_tui.engine.protocol import Failed, Stage
 from intruder_tui.engine.session import Session
-from intruder_tui.studies import Scalings, StudyKind
+from intruder_tui.studies.answers import Scalings, StudyKind
 from intruder_tui.ui.widgets.compare import CompareView
 from intruder_tui.ui.widgets.update import UpdateView
 

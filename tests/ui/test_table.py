@@ -9,7 +9,7 @@ from tests.support.sessions import keep_study, study_of
 from tests.support.studies import random_cosines
 
 from intruder_tui.definition import Definition, Side
-from intruder_tui.studies import StudyKind
+from intruder_tui.studies.answers import StudyKind
 from intruder_tui.ui.widgets.vector import VectorView
 from intruder_tui.views.intruders import Order
 

@@ -14,9 +14,9 @@ from tests.support.studies import random_cosines, scaled, tuned_vectors, whole_c
 
 from intruder_tui.definition import Definition, Side
 from intruder_tui.records import RecordError
-from intruder_tui.studies import Scalings, StudyKind, TunedVectors
-from intruder_tui.studycosines import Cosines
-from intruder_tui.studyfiles import cosines_content, read_study, study_content
+from intruder_tui.studies.answers import Scalings, StudyKind, TunedVectors
+from intruder_tui.studies.cosines import Cosines
+from intruder_tui.studies.files import cosines_content, read_study, study_content
 
 WINDOWS = st.tuples(*(st.integers(-5, 1200) for _ in range(4)))
 

@@ -17,9 +17,9 @@ from intruder_tui.checkpoint.recipes import Adapted, Reinitialised
 from intruder_tui.definition import Side
 from intruder_tui.engine.jobs import Study
 from intruder_tui.engine.protocol import Broken, Dropped, Engine, Event, Failed, Finished, Stage
-from intruder_tui.studies import Scalings, StudyKind, TunedVectors
-from intruder_tui.studycosines import Cosines
-from intruder_tui.studyfiles import StudyValue
+from intruder_tui.studies.answers import Scalings, StudyKind, TunedVectors
+from intruder_tui.studies.cosines import Cosines
+from intruder_tui.studies.files import StudyValue
 
 Value = TypeVar("Value", Scalings, TunedVectors, Cosines)
 

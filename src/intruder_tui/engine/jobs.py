@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from intruder_tui.checkpoint.pairs import MatrixPair
 from intruder_tui.definition import Side
-from intruder_tui.studies import StudyKind
+from intruder_tui.studies.answers import StudyKind
 
 
 class Depth(StrEnum):

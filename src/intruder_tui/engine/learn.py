@@ -22,8 +22,8 @@ from intruder_tui.spectral.certified import SMALL
 from intruder_tui.spectral.leading import leading_vectors
 from intruder_tui.spectral.scalings import Bounds, scaling_grid, update_components
 from intruder_tui.spectral.whole import WholeCosines
-from intruder_tui.studies import Scalings, Spread, StudyKind, TunedVectors
-from intruder_tui.studyfiles import cosines_content, study_content
+from intruder_tui.studies.answers import Scalings, Spread, StudyKind, TunedVectors
+from intruder_tui.studies.files import cosines_content, study_content
 
 FOLLOWED = 32
 """Tuned vectors that are kept of a checkpoint to be followed."""

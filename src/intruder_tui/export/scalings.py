@@ -11,7 +11,7 @@ from intruder_tui.export.axes import Entry, Frame, Scale, legend
 from intruder_tui.export.caption import Caption
 from intruder_tui.export.figures import BOTTOM, HEIGHT, LEFT, RIGHT, WIDTH, headed
 from intruder_tui.export.svg import ACCENT, INK, QUIET, Svg, colour
-from intruder_tui.studies import Scalings
+from intruder_tui.studies.answers import Scalings
 from intruder_tui.views.palette import srgb
 from intruder_tui.views.scalings import scaling_name
 from intruder_tui.views.tracks import DRAWN, FollowedStep, axis_of, track_name, tracks

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from intruder_tui.definition import Definition, Side
-from intruder_tui.studies import Scalings
+from intruder_tui.studies.answers import Scalings
 from intruder_tui.views.scalings import carried
 from intruder_tui.views.tracks import FollowedStep, Point, tracks
 

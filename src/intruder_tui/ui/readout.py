@@ -11,7 +11,7 @@ from intruder_tui.checkpoint.names import printable
 from intruder_tui.definition import Definition, Verdict
 from intruder_tui.engine.desk import Desk, Progress
 from intruder_tui.results import MatrixResult
-from intruder_tui.studies import StudyKind
+from intruder_tui.studies.answers import StudyKind
 from intruder_tui.ui.look import Look
 from intruder_tui.ui.subject import Subject
 from intruder_tui.views import numbers

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from intruder_tui.studies import Scalings
-from intruder_tui.studycosines import Cosines
+from intruder_tui.studies.answers import Scalings
+from intruder_tui.studies.cosines import Cosines
 from intruder_tui.ui.look import Look
 from intruder_tui.ui.scope import Scope
 from intruder_tui.ui.subject import Subject

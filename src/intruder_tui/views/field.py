@@ -8,7 +8,7 @@ import numpy as np
 
 from intruder_tui.definition import Side, Verdict
 from intruder_tui.results import MatrixResult, Similarity
-from intruder_tui.studycosines import Cosines
+from intruder_tui.studies.cosines import Cosines
 from intruder_tui.views.extent import Extent
 from intruder_tui.views.grid import Edges, Grid, pool
 

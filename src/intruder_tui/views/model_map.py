@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar
 
-import numpy as np
-
 from intruder_tui.checkpoint.names import components
 from intruder_tui.checkpoint.pairs import RowKind
 from intruder_tui.definition import Definition

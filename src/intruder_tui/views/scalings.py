@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from intruder_tui.definition import Definition
-from intruder_tui.studies import Scalings
+from intruder_tui.studies.answers import Scalings
 from intruder_tui.views import numbers
 from intruder_tui.views.glyphs import UNICODE, Glyphs
 from intruder_tui.views.palette import ColourMode, tones

@@ -19,7 +19,7 @@ from rich.text import Text
 from intruder_tui.checkpoint.names import printable
 from intruder_tui.definition import Definition, Side, Verdict
 from intruder_tui.results import Similarity
-from intruder_tui.studies import TunedVectors
+from intruder_tui.studies.answers import TunedVectors
 from intruder_tui.views import numbers
 from intruder_tui.views.glyphs import UNICODE, Glyphs
 from intruder_tui.views.palette import ColourMode, tones

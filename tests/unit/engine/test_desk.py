@@ -21,7 +21,7 @@ from intruder_tui.engine.jobs import Job, Study
 from intruder_tui.engine.process import ProcessEngine
 from intruder_tui.engine.protocol import Broken, Dropped, Event, Failed, Finished, Stage
 from intruder_tui.engine.session import Session
-from intruder_tui.studies import StudyKind
+from intruder_tui.studies.answers import StudyKind
 
 Q = "model.layers.2.self_attn.q_proj.weight"
 DOWN = "model.layers.1.mlp.down_proj.weight"

@@ -22,7 +22,7 @@ from intruder_tui.demo import DemoPaths
 from intruder_tui.engine.jobs import Job, Study
 from intruder_tui.engine.process import ProcessEngine
 from intruder_tui.engine.protocol import Broken, Dropped, Event, Failed, Finished, Ready, Stage
-from intruder_tui.studies import StudyKind
+from intruder_tui.studies.answers import StudyKind
 
 PATIENCE = 90.0
 

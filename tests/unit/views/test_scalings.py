@@ -19,7 +19,7 @@ from intruder_tui.definition import Definition, Side
 from intruder_tui.export.caption import Caption
 from intruder_tui.export.scalings import scaling_figure
 from intruder_tui.export.studies import scalings_csv, scalings_document
-from intruder_tui.studies import Scalings
+from intruder_tui.studies.answers import Scalings
 from intruder_tui.views.glyphs import ASCII
 from intruder_tui.views.palette import ColourMode
 from intruder_tui.views.scalings import ScalingView, carried, count_name, scaling_words

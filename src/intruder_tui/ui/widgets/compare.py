@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 
 from intruder_tui.checkpoint.names import printable
 from intruder_tui.engine.desk import Progress
-from intruder_tui.studies import StudyKind
+from intruder_tui.studies.answers import StudyKind
 from intruder_tui.ui.following import followed_steps
 from intruder_tui.ui.look import Look
 from intruder_tui.ui.messages import Jumped

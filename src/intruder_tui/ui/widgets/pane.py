@@ -14,7 +14,7 @@ from textual.widget import Widget
 from textual.widgets import ContentSwitcher, Static
 
 from intruder_tui.engine.desk import Desk, Progress
-from intruder_tui.studies import StudyKind
+from intruder_tui.studies.answers import StudyKind
 from intruder_tui.ui import readout
 from intruder_tui.ui import subject as words
 from intruder_tui.ui.look import Look

@@ -13,7 +13,7 @@ from textual.message import Message
 from textual.widgets import DataTable
 
 from intruder_tui.definition import Verdict
-from intruder_tui.studycosines import Cosines
+from intruder_tui.studies.cosines import Cosines
 from intruder_tui.ui.look import Look
 from intruder_tui.ui.messages import CursorMoved
 from intruder_tui.ui.subject import Subject

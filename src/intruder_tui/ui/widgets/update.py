@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 
 from intruder_tui.checkpoint.names import printable
 from intruder_tui.engine.desk import Desk, Progress
-from intruder_tui.studies import Scalings, StudyKind
+from intruder_tui.studies.answers import Scalings, StudyKind
 from intruder_tui.ui.look import Look
 from intruder_tui.ui.subject import Subject
 from intruder_tui.ui.widgets.picture import Picture

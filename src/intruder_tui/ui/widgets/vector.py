@@ -9,7 +9,7 @@ from rich.text import Text
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
-from intruder_tui.studycosines import Cosines
+from intruder_tui.studies.cosines import Cosines
 from intruder_tui.ui.look import Look
 from intruder_tui.ui.messages import CosinesWanted, CursorMoved
 from intruder_tui.ui.subject import Subject

@@ -1,8 +1,8 @@
-"""Studies: further answers about one matrix pair, computed only when a view asks for them.
+"""The small studies: other scalings of an adapter, and the tuned vectors themselves.
 
 A `MatrixResult` answers for any side, k and eps. What else a person may ask costs more, or is larger, and is
 had on demand: what another scaling of the adapter would lead to (`Scalings`), the tuned vectors themselves
-(`TunedVectors`), the whole similarity matrix (`studycosines.Cosines`). All are frozen and numpy only.
+(`TunedVectors`), the whole similarity matrix (`cosines.Cosines`). All are frozen and numpy only.
 
 Notation as in `results`: W0 base and W1 tuned weight, m x n, [out, in], q = min(m, n); x_i and y_j are their
 singular vectors, ranked by descending singular value.
@@ -30,7 +30,7 @@ class StudyKind(StrEnum):
     VECTORS = "vectors"
     """The top tuned singular vectors, both sides: a `TunedVectors`."""
     COSINES = "cosines"
-    """|cos| of every base vector with every tuned vector, one side: a `studycosines.Cosines`."""
+    """|cos| of every base vector with every tuned vector, one side: a `cosines.Cosines`."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)

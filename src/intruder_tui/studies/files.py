@@ -18,8 +18,8 @@ from safetensors.numpy import save
 
 from intruder_tui.definition import Side
 from intruder_tui.records import RecordError
-from intruder_tui.studies import Scalings, Spread, StudyKind, TunedVectors
-from intruder_tui.studycosines import Cosines, Level, ReadCells, pyramid
+from intruder_tui.studies.answers import Scalings, Spread, StudyKind, TunedVectors
+from intruder_tui.studies.cosines import Cosines, Level, ReadCells, pyramid
 
 FORMAT = "intruder-tui study"
 SCHEMA = 1
