@@ -25,7 +25,9 @@ _SECONDS_BETWEEN_LINES = 10.0
 
 
 @contextlib.contextmanager
-def engine_for(cache: Cache, device: str, log: Path | None = None) -> Iterator[ProcessEngine]:
+def engine_for(
+    cache: Cache, device: str, log: Path | None = None, *, niceness: int = 0
+) -> Iterator[ProcessEngine]:
     """A worker process for the length of a command; what goes wrong meanwhile is in its log."""
     from intruder_tui.engine.log import note_trace
     from intruder_tui.engine.process import ProcessEngine
@@ -33,7 +35,7 @@ def engine_for(cache: Cache, device: str, log: Path | None = None) -> Iterator[P
     if not re.fullmatch(r"auto|cpu|cuda(:\d{1,3})?", device):
         fail(f"--device is {device!r}; it is auto, cpu, cuda or cuda:N")
     try:
-        engine = ProcessEngine(cache, device, log)
+        engine = ProcessEngine(cache, device, log, niceness=niceness)
     except OSError as error:
         fail(f"the cache directory {cache.root} can't be written: {error.strerror}")
     try:

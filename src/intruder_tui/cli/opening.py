@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from intruder_tui.checkpoint.pairs import Pairing
     from intruder_tui.definition import Definition
 
+BEHIND_THE_KEYS = 5
+"""Niceness of the worker: on a machine of few cores a key would wait for a factorisation."""
 COLOURS = ("auto", "truecolor", "256", "16", "none")
 
 Colour = Annotated[
@@ -149,7 +151,7 @@ def run_interface(
     from intruder_tui.cli.headless import engine_for
     from intruder_tui.engine.session import Session
 
-    with engine_for(cache, device, log) as engine:
+    with engine_for(cache, device, log, niceness=BEHIND_THE_KEYS) as engine:
         from intruder_tui.ui import UiOptions, run
         from intruder_tui.ui.config import read_config, state_path
 

@@ -15,9 +15,10 @@ from intruder_tui.cache import Cache
 from intruder_tui.engine.protocol import Broken
 
 
-def main(connection: Connection, device: str, cache: Cache, log_path: str) -> None:
+def main(connection: Connection, device: str, cache: Cache, log_path: str, niceness: int = 0) -> None:
     """Serve jobs from `connection` until it closes; everything printed goes to the log."""
     _redirect(Path(log_path))
+    os.nice(niceness)
     # Threads that spin while they wait would halve the speed of a machine that others compute on, too.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     os.environ.setdefault("GOMP_SPINCOUNT", "0")

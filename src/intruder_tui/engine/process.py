@@ -56,14 +56,18 @@ class ProcessEngine:
     """Runs jobs in a spawned child, killed to cancel and replaced when it dies.
 
     The child is started by the constructor, before any interface takes over the standard streams. `log` is a
-    file to append to; without one a private log is kept in the cache.
+    file to append to; without one a private log is kept in the cache. A `niceness` above 0 lets the processes
+    beside the child go first, the interface above all.
 
     Raises:
         OSError: the log directory in the cache can't be made.
     """
 
-    def __init__(self, cache: Cache, device: str = "auto", log: Path | None = None) -> None:
+    def __init__(
+        self, cache: Cache, device: str = "auto", log: Path | None = None, *, niceness: int = 0
+    ) -> None:
         self._cache = cache
+        self._niceness = niceness
         self._device = device
         self._log = private_log(cache.root / "logs") if log is None else log
         self._commands: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
@@ -282,7 +286,7 @@ class ProcessEngine:
         ours, theirs = context.Pipe()
         process = context.Process(
             target=child.main,
-            args=(theirs, self._device, self._cache.reopened(), str(self._log)),
+            args=(theirs, self._device, self._cache.reopened(), str(self._log), self._niceness),
             name="intruder-tui worker",
             daemon=True,
         )

@@ -30,8 +30,8 @@ PATIENCE = 90.0
 class Running:
     """A process engine and what it said."""
 
-    def __init__(self, cache: Cache, device: str = "cpu") -> None:
-        self.engine = ProcessEngine(cache, device)
+    def __init__(self, cache: Cache, device: str = "cpu", niceness: int = 0) -> None:
+        self.engine = ProcessEngine(cache, device, niceness=niceness)
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self.engine.start(self._events.put)
 
@@ -227,6 +227,18 @@ def test_a_file_rewritten_after_opening_is_an_error_not_a_result(
     assert isinstance(failed, Failed)
     assert "tuned.safetensors" in failed.reason
     assert "\n" not in failed.reason
+
+
+def test_a_nice_worker_lets_the_interface_go_first(cache: Cache) -> None:
+    made = Running(cache, niceness=3)
+    try:
+        made.until(lambda event: isinstance(event, Ready))
+        worker = made.engine.worker_pid
+        assert worker is not None
+        own = os.getpriority(os.PRIO_PROCESS, 0)
+        assert os.getpriority(os.PRIO_PROCESS, worker) == min(own + 3, 19)
+    finally:
+        made.engine.close()
 
 
 def test_the_worker_dies_with_its_parent(cache: Cache) -> None:
