@@ -7,6 +7,7 @@ nothing is computed meanwhile; keys are timed while a scan runs; the first paint
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -19,8 +20,29 @@ SIZES = ((80, 24), (120, 40), (200, 60))
 MODES = ("truecolor", "256", "16", "none")
 KS = (10, 32)
 KEYS = 100
+BARE = """
+from textual.app import App
+from textual.widgets import Tree
+
+class Bare(App):
+    def compose(self):
+        tree = Tree("layers")
+        tree.root.expand().add("model.layers")
+        yield tree
+
+Bare().run()
+"""
+"""The least that Textual can show with a tree in it: the peer of the first paint."""
 QUIET = 0.6
 """Seconds after a key in which everything it causes is written."""
+
+
+class BareTerminal(Terminal):
+    """The bare app instead of the program."""
+
+    def program(self, *arguments: str | Path) -> list[str]:
+        """Python with the bare app."""
+        return [sys.executable, "-c", BARE]
 
 
 def opened(cache: Path, columns: int, lines: int, *options: str) -> Terminal:
@@ -59,12 +81,12 @@ def measure(cache: Path, columns: int, lines: int, mode: str, k: int) -> tuple[i
         terminal.close()
 
 
-def first_paint(base: Path, tuned: Path, cache: Path) -> tuple[float, float]:
+def first_paint(kind: type[Terminal], *arguments: Path, cache: Path) -> tuple[float, float]:
     """Seconds from the command to the tree on the screen, and of CPU until then; the best of five."""
     walls, cpus = [], []
     for _ in range(5):
         started = time.perf_counter()
-        terminal = Terminal(base, tuned, cache=cache, columns=120, lines=40)
+        terminal = kind(*arguments, cache=cache, columns=120, lines=40)
         while b"model.layers" not in terminal.written:
             terminal.read(0.005)
         walls.append(time.perf_counter() - started)
@@ -106,8 +128,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as directory:
         cache = Path(directory)
         opened(cache, 80, 24).close()
-        wall, cpu = first_paint(*write_llama_7b_pair(cache), cache)
-        print(f"first paint of a 7B-sized pair: {wall:.2f} s from the command, {cpu:.2f} s of CPU")
+        wall, cpu = first_paint(Terminal, *write_llama_7b_pair(cache), cache=cache)
+        least, least_cpu = first_paint(BareTerminal, cache=cache)
+        print(
+            f"first paint of a 7B-sized pair: {wall:.2f} s from the command, {cpu:.2f} s of CPU; "
+            f"of a bare Textual tree: {least:.2f} s, {least_cpu:.2f} s of CPU ({wall / least:.1f} x)"
+        )
         median, late = key_to_frame(*write_slow_pair(cache), cache)
         print(f"key to frame while a scan runs: {1e3 * median:.0f} ms, 95th percentile {1e3 * late:.0f} ms")
         print(
