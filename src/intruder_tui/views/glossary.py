@@ -82,7 +82,7 @@ def view_entries(view: str, glyphs: Glyphs = UNICODE) -> list[Entry]:
         "Spectrum": [
             ("W0, W1, dW", "base, tuned, and update W1 - W0: singular values over their rank, both axes log"),
             ("marked", "the singular values of the intruders in W1"),
-            ("dW were it random", "the largest singular value of noise of dW's norm: more is structure"),
+            ("random dW", "the largest singular value of noise of dW's norm: more is structure"),
             ("rounding noise", "the largest singular value that rounding to the file's dtype alone gives dW"),
         ],
         "Update": [

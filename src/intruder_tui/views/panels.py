@@ -109,11 +109,10 @@ def panels(
     width = max(1, (room[0] - GUTTER - GAP * (len(fields) - 1)) // len(fields))
     lines = max(1, room[1] - HEAD - (len(fields) > 1) - 1)
     halves = mode.ramp and bool(glyphs.half)
-    cells = [one.cells(extent, lines * 2 if halves else lines, width) for one in fields]
-    scale = fit(*cells[0].shape, width, lines)
-    if scale.height == 1:
-        # Whole lines are worth more than the line that holds the lower ends of the outlines.
-        scale = fit(*cells[0].shape, width, lines + 1)
+    # Whole lines are worth more than the line that holds the lower ends of the outlines.
+    used = lines if extent.span <= lines else lines + 1
+    cells = [one.cells(extent, used * 2 if halves else used, width) for one in fields]
+    scale = fit(*cells[0].shape, width, used)
     painters = tuple(
         Painter(
             grid,

@@ -84,7 +84,10 @@ class Spectrum:
             float(values.max()),
             float(max(values.min(), values.max() / SPAN)),
         )
-        canvas = self._draw(axes, curves)
+        legend = self._legend(curves, options.max_width)
+        # A line that the legend has no room for would puzzle.
+        named = any(self.glyphs.noise * 2 in segment.text for segment in legend)
+        canvas = self._draw(axes, curves, random=named)
         labels = axes.labels()
         upright = "│" if self.glyphs.half else "|"
         for line, cells in enumerate(canvas):
@@ -93,7 +96,7 @@ class Spectrum:
             yield Segment.line()
         yield Segment(f"{'rank j':>{MARGIN - 1}} {axes.ranks()}", tone.muted)
         yield Segment.line()
-        yield from self._legend(curves, options.max_width)
+        yield from legend
         yield Segment.line()
 
     def _styles(self) -> dict[str, tuple[str, Style]]:
@@ -101,11 +104,11 @@ class Spectrum:
         base, tuned, update = self.glyphs.points
         return {"W0": (base, tone.muted), "dW": (update, tone.muted), "W1": (tuned, tone.text)}
 
-    def _draw(self, axes: _Axes, curves: list[Series]) -> list[list[tuple[str, Style]]]:
+    def _draw(self, axes: _Axes, curves: list[Series], *, random: bool) -> list[list[tuple[str, Style]]]:
         tone = tones(self.mode)
         canvas = [[(" ", tone.text)] * axes.width for _ in range(axes.height)]
         for edge, sign in (
-            (random_edge(self.result), self.glyphs.noise),
+            (random_edge(self.result) if random else None, self.glyphs.noise),
             (rounding_edge(self.result), self.glyphs.floor),
         ):
             if edge is not None and (line := axes.line(edge)) is not None:
@@ -123,16 +126,18 @@ class Spectrum:
         return canvas
 
     def _legend(self, curves: list[Series], width: int) -> list[Segment]:
-        """The signs and their names on one line; a short one does without the letter, then the margin."""
+        """Signs and names on one line; a short one lacks the letter, then the margin, then what is random."""
         letter = f"{self.glyphs.sigma} "
-        for margin, prefix, gap in ((MARGIN, letter, 3), (MARGIN, "", 3), (MARGIN, "", 2), (0, "", 2)):
-            segments = [Segment(" " * margin), *self._entries(curves, prefix, " " * gap)]
-            if Segment.get_line_length(segments) <= width:
-                break
-        if random_edge(self.result) is not None:
-            more = Segment(f"{' ' * gap}{self.glyphs.noise * 2} dW were it random", tones(self.mode).muted)
-            if Segment.get_line_length(segments) + more.cell_length <= width:
-                segments.append(more)
+        variants = ((MARGIN, letter, 3), (MARGIN, "", 3), (MARGIN, "", 2), (0, "", 2))
+        for random in (True, False) if random_edge(self.result) is not None else (False,):
+            for margin, prefix, gap in variants:
+                segments = [Segment(" " * margin), *self._entries(curves, prefix, " " * gap)]
+                if random:
+                    segments.append(
+                        Segment(f"{' ' * gap}{self.glyphs.noise * 2} random dW", tones(self.mode).muted)
+                    )
+                if Segment.get_line_length(segments) <= width:
+                    return segments
         return segments
 
     def _entries(self, curves: list[Series], prefix: str, gap: str) -> list[Segment]:
