@@ -159,8 +159,13 @@ class Session:
         """Certain intruders of a row; None while there is no answer."""
         if self._states[name] is State.UNCHANGED:
             return 0
-        tally = self._tally(name, definition)
+        tally = self.tally(name, definition)
         return None if tally is None else tally.intruders
+
+    def tally(self, name: str, definition: Definition) -> Tally | None:
+        """A row's vectors by verdict; None where nothing is known of them."""
+        summary = self._summaries.get(name)
+        return None if summary is None else self._tallies.of(name, summary, definition)
 
     def pending(self) -> list[Job]:
         """What has been asked for and has not come."""
@@ -182,7 +187,7 @@ class Session:
             answered += 1
             intruders += count
             carriers += count > 0
-            tally = self._tally(name, definition)
+            tally = self.tally(name, definition)
             if tally is not None:
                 undecided += tally.undecided
                 borderline += tally.borderline
@@ -196,7 +201,7 @@ class Session:
         """The intruder with the smallest upper bound of best(j): its row and rank j."""
         found: tuple[float, str, int] | None = None
         for name in self._summaries:
-            tally = self._tally(name, definition)
+            tally = self.tally(name, definition)
             if tally is None or tally.strongest is None:
                 continue
             bound, j = tally.strongest
@@ -314,10 +319,6 @@ class Session:
         return [job.name]
 
     # Inner workings ------------------------------------------------------------------------------
-
-    def _tally(self, name: str, definition: Definition) -> Tally | None:
-        summary = self._summaries.get(name)
-        return None if summary is None else self._tallies.of(name, summary, definition)
 
     def _computable(self, name: str) -> bool:
         pair = self._rows[name].pair

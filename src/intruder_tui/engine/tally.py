@@ -48,6 +48,11 @@ class Tally:
     borderline: int = 0
     clustered: int = 0
 
+    @property
+    def open(self) -> int:
+        """Vectors that are neither certainly intruders nor certainly none."""
+        return self.undecided + self.borderline + self.clustered
+
 
 class Tallies:
     """Rows counted once a definition: a scan sums thousands of rows many times over."""

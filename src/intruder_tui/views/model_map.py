@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import TypeVar
 
 from intruder_tui.checkpoint.names import components
@@ -70,6 +71,7 @@ class Place:
     module: str
 
 
+@lru_cache(maxsize=1 << 16)  # the map is drawn anew while a scan fills it, of the same names
 def place(name: str) -> Place:
     """The place that a name says: the first number in it is the layer's, one after "experts" an expert's."""
     parts = list(components(name))
@@ -225,14 +227,14 @@ def _cell(
 def _light(
     session: Session, name: str, definition: Definition, measure: Measure
 ) -> tuple[float, float] | None:
+    if measure is Measure.COUNT:
+        tally = session.tally(name, definition)
+        return None if tally is None else (float(tally.intruders), float(tally.intruders + tally.open))
     summary = session.summary(name)
     if summary is None:
         return None
     side = summary.side(definition.side)
     lower, upper = side.lower[: definition.k], side.upper[: definition.k]
-    if measure is Measure.COUNT:
-        found = len(summary.intruders(definition))
-        return float(found), float(found + len(summary.open(definition)))
     return (float(lower.min()), float(upper.min())) if len(lower) else None
 
 
