@@ -17,6 +17,9 @@ BACKWARD_ERROR = {torch.float32: 2e-6, torch.float64: 1e-13}
 """Error of the relation above over norm(A): four times what float32 shows, and more for float64."""
 CHECKED_COLUMNS = 8
 CHECK_TOLERANCE = 1e-11
+MOST_PASSES = 5
+LEAST_PIVOT, NEAR_ONE = 0.03, 0.9
+"""Smallest over largest pivot for a Cholesky factor to be used at all, and to leave rows orthonormal."""
 
 
 def private_generator(device: torch.device, seed: int) -> torch.Generator:
@@ -168,11 +171,12 @@ class BlockLanczos:
         if count == 0:
             return
         known = self._basis[: self._edges[-1]]
-        block = torch.linalg.qr(rows.T).Q.T
-        for _ in range(3):
+        block, _ = _orthonormal(rows)
+        for _ in range(MOST_PASSES):
             block = block - (block @ known.T) @ known
             inside = block.norm(dim=1) < 0.5
-            if bool(inside.any()):
+            hollow = bool(inside.any())
+            if hollow:
                 # Where the rows were only rounding their directions lie in the basis: random ones take over.
                 # A row that is more than rounding has no part along such a direction, so nothing is lost.
                 noise = torch.randn(
@@ -180,10 +184,24 @@ class BlockLanczos:
                 )
                 block = torch.where(inside[:, None], noise / noise.norm(dim=1, keepdim=True), block)
                 block = block - (block @ known.T) @ known
-            block = torch.linalg.qr(block.T).Q.T
-            if not bool(inside.any()):
+            block, pivot = _orthonormal(block)
+            if pivot > NEAR_ONE and not hollow:
+                # What the pass took out was little, so that nothing of the basis was magnified.
                 break
         block = block[:count]
         start = self._edges[-1]
         self._basis[start : start + count] = block
         self._edges.append(start + count)
+
+
+def _orthonormal(rows: Tensor) -> tuple[Tensor, float]:
+    """Rows of the same span and nearly orthonormal, and a pivot that is near 1 where they already were.
+
+    A Cholesky factor of the Gram matrix costs a fraction of Householder's reflections and keeps the span as
+    well, but leaves rows orthonormal only up to the square of their condition.
+    """
+    factor, failed = torch.linalg.cholesky_ex(rows @ rows.T)
+    low, high = (float(x) for x in torch.aminmax(factor.diagonal()))
+    if not int(failed) and low >= LEAST_PIVOT * high:
+        return torch.linalg.solve_triangular(factor, rows, upper=False), low / high
+    return torch.linalg.qr(rows.T).Q.T, 0.0

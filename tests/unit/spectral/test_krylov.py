@@ -10,7 +10,7 @@ import torch
 from tests.support.weights import gaussian, generator, orthonormal, power_law, with_spectrum
 from torch import Tensor
 
-from intruder_tui.spectral import LowRank
+from intruder_tui.spectral import LowRank, operators
 from intruder_tui.spectral.certificate import Wanted, certify, eigenvalue_floor
 from intruder_tui.spectral.lanczos import BACKWARD_ERROR, BlockLanczos
 from intruder_tui.spectral.matrices import Stored
@@ -55,6 +55,18 @@ def test_backward_error_stays_within_the_promised_units(dtype: torch.dtype, shif
     assert float(gap) < 100 * torch.finfo(dtype).eps
 
 
+@pytest.mark.parametrize("width", [8, 18])
+def test_rows_that_are_nearly_rounding_leave_no_error(width: int) -> None:
+    """A spectrum that halves with each value: soon whole blocks are all but dependent on the basis."""
+    weight = with_spectrum(300, 400, 2.0 ** -torch.arange(300)).float()
+    start = torch.randn(width, 300, generator=generator(1))
+    lanczos = run(square(weight, torch.float32), start, 10)
+    q = lanczos.basis().double()
+    rest = weight.double() @ (weight.double().T @ q.T) - q.T @ tridiagonal(lanczos)
+    assert float(torch.linalg.matrix_norm(rest[:, :-width], 2)) < BACKWARD_ERROR[torch.float32] / 2
+    assert float(torch.linalg.matrix_norm(q @ q.T - torch.eye(len(q)), 2)) < 1e-5
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_an_exhausted_space_knows_the_whole_spectrum(dtype: torch.dtype) -> None:
     weight = gaussian(20, 33).to(dtype)
@@ -73,10 +85,18 @@ def test_an_invariant_start_goes_on_with_random_directions() -> None:
     torch.testing.assert_close(lanczos.ritz().values[:2], torch.tensor([9.0, 4.0]).double())
 
 
+@pytest.mark.parametrize("tall", [True, False])
+@pytest.mark.parametrize("widened", [True, False])
 @pytest.mark.parametrize("short", [True, False])
-def test_both_squares_of_an_updated_operator(short: bool) -> None:
-    weight, b, a = gaussian(7, 11), gaussian(7, 2, 1), gaussian(2, 11, 2)
-    operator = Operator.of(weight.bfloat16(), 0.5, torch.float64).updated(LowRank(a, b, 3.0))
+def test_both_squares_of_an_updated_operator(
+    monkeypatch: pytest.MonkeyPatch, short: bool, widened: bool, tall: bool
+) -> None:
+    monkeypatch.setattr(operators, "COPY_BYTES", 1 << 28 if widened else 0)
+    monkeypatch.setattr(operators, "CACHED_ELEMENTS", 1)
+    monkeypatch.setattr(operators, "PANEL_ELEMENTS", 1)
+    weight, b, a = gaussian(70, 150), gaussian(70, 2, 1), gaussian(2, 150, 2)
+    stored = weight.bfloat16().T.contiguous().T if tall else weight.bfloat16()
+    operator = Operator.of(stored, 0.5, torch.float64).updated(LowRank(a, b, 3.0))
     whole = 0.5 * (weight.bfloat16().double() + 3.0 * b @ a)
     expected = whole @ whole.T if short else whole.T @ whole
     applied = Square(operator, short)(torch.eye(len(expected), dtype=torch.float64))
