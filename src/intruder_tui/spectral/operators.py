@@ -19,6 +19,9 @@ from intruder_tui.spectral.values import LowRank
 COPY_BYTES = 1 << 28
 """Up to this size a weight in another dtype is widened once; above it, panel by panel in each product."""
 PANEL_ELEMENTS = 1 << 23
+"""Elements of a panel that is widened for one product."""
+CACHED_ELEMENTS = 1 << 19
+"""Elements of a panel that stays in a processor's cache between its two products of a square."""
 
 
 @contextmanager
@@ -99,11 +102,45 @@ class Operator:
             out.addmm_(z @ a.T, b.T)
         return out
 
+    def square(self, x: Tensor, *, short: bool = True) -> Tensor:
+        """W W^T x (`short`) or W^T W x of each row x, reading (and widening) W once where that is faster."""
+        weight = self.weight if short else self.weight.T
+        widened = weight.dtype != self.dtype
+        if not widened and (weight.stride(0) != 1 or weight.device.type != "cpu"):
+            # Panels of columns that lie apart gain nothing from staying in the cache.
+            return self.push(self.pull(x)) if short else self.pull(self.push(x))
+        scaled = x * self.unit
+        out = torch.zeros_like(x)
+        b, a = (
+            self.factors
+            if self.factors is not None
+            else (x.new_zeros(self.rows, 0), x.new_zeros(0, self.columns))
+        )
+        if not short:
+            b, a = a.T, b.T
+        on_b = x @ b
+        on_a = torch.zeros_like(on_b)
+        for where in _cuts(weight, PANEL_ELEMENTS if widened else CACHED_ELEMENTS):
+            panel = weight[:, where].to(self.dtype)
+            image = scaled @ panel
+            if self.factors is not None:
+                image.addmm_(on_b, a[:, where])
+                on_a.addmm_(image, a[:, where].T)
+            out.addmm_(image, panel.T)
+        return out.mul_(self.unit).addmm_(on_a, b.T)
+
     def _panels(self) -> Iterator[tuple[slice, Tensor]]:
-        width = max(64, PANEL_ELEMENTS // self.rows)
-        for start in range(0, self.columns, width):
-            where = slice(start, min(start + width, self.columns))
+        for where in _cuts(self.weight, PANEL_ELEMENTS):
             yield where, self.weight[:, where].to(self.dtype)
+
+
+def _cuts(weight: Tensor, most: int) -> Iterator[slice]:
+    """The columns in panels of about `most` elements and even width."""
+    rows, columns = weight.shape
+    count = max(1, round(rows * columns / most))
+    width = max(64, -(-columns // count))
+    for start in range(0, columns, width):
+        yield slice(start, min(start + width, columns))
 
 
 class Symmetric(Protocol):
@@ -146,6 +183,4 @@ class Square:
 
     def __call__(self, x: Tensor) -> Tensor:
         """A x of each row x: [b, size] -> [b, size]."""
-        if self.short:
-            return self.operator.push(self.operator.pull(x))
-        return self.operator.pull(self.operator.push(x))
+        return self.operator.square(x, short=self.short)
