@@ -26,6 +26,7 @@ from intruder_tui.spectral.measures import (
     rounding_floor,
     stable_rank,
 )
+from intruder_tui.spectral.operators import CACHED_ELEMENTS
 from intruder_tui.spectral.values import Comparison, LowRank, SpectralError, UpdateMeasures
 
 
@@ -131,14 +132,18 @@ def survey(base: Tensor, tuned: Tensor | LowRank) -> Pair:
 def _norms(base: Tensor, tuned: Tensor, unit: float, dtype: torch.dtype) -> tuple[float, float, float]:
     """Frobenius norms of base, tuned and difference, all times `unit`; panels of rows in `dtype`."""
     sums = torch.zeros(3, dtype=torch.float64, device=base.device)
-    height = max(1, CHUNK_ELEMENTS // base.shape[1])
+    # Entries near 1 need no scaling before they are squared: that would be a pass of its own.
+    plain = 2.0**-32 <= unit <= 2.0**32
+    elements = CACHED_ELEMENTS if base.device.type == "cpu" else CHUNK_ELEMENTS
+    height = max(1, elements // base.shape[1])
     for top in range(0, base.shape[0], height):
-        w0 = base[top : top + height].to(dtype) * unit
-        w1 = tuned[top : top + height].to(dtype) * unit
-        sums[0] += torch.linalg.vector_norm(w0).double().square()
-        sums[1] += torch.linalg.vector_norm(w1).double().square()
-        sums[2] += torch.linalg.vector_norm(w1.sub_(w0)).double().square()
-    one, two, three = (math.sqrt(float(x)) for x in sums)
+        w0 = base[top : top + height].to(dtype)
+        w1 = tuned[top : top + height].to(dtype)
+        if not plain:
+            w0, w1 = w0 * unit, w1 * unit
+        parts = [torch.linalg.vector_norm(w) for w in (w0, w1, w1 - w0)]
+        sums += torch.stack(parts).double().square()
+    one, two, three = (math.sqrt(float(x)) * (unit if plain else 1.0) for x in sums)
     return one, two, three
 
 
