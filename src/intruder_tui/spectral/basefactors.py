@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from intruder_tui.spectral.certified import LARGE_SHARE, REACH, bounded, operators
+from intruder_tui.spectral.certified import LARGE_SHARE, REACH, bounded, operators, unknown
 from intruder_tui.spectral.conditioning import angles
 from intruder_tui.spectral.exact import Stage, rank_note, silent
 from intruder_tui.spectral.factors import Factors, factorise
 from intruder_tui.spectral.lanczos import BACKWARD_ERROR
 from intruder_tui.spectral.matrices import Stored, largest, unit_for
-from intruder_tui.spectral.operators import Operator, Square, full_precision
+from intruder_tui.spectral.operators import CACHED_ELEMENTS, Operator, Square, full_precision
 from intruder_tui.spectral.pair import Pair, measure, survey, unchanged
 from intruder_tui.spectral.topk import TopVectors, top_vectors
 from intruder_tui.spectral.traits import clusters
@@ -69,10 +69,16 @@ class BaseFactors:
 
     def transposed_product(self, rows: Tensor) -> Tensor:
         """X^T z of each row z: [b, p] -> [b, r], in the rows' dtype."""
-        out = torch.empty(len(rows), self.rank, dtype=rows.dtype, device=rows.device)
-        for start in range(0, self.rank, 1024):
-            stop = min(start + 1024, self.rank)
-            torch.mm(rows, self.columns(start, stop, rows.dtype).to(rows.device), out=out[:, start:stop])
+        out = torch.zeros(len(rows), self.rank, dtype=rows.dtype, device=rows.device)
+        tail = out[:, self.rank - self.fine.shape[1] :]
+        elements = CACHED_ELEMENTS if rows.device.type == "cpu" else self.vectors.numel()
+        height = max(1, elements // max(1, self.rank))
+        for start in range(0, len(self.vectors), height):
+            stop = start + height
+            part = rows[:, start:stop]
+            out.addmm_(part, self.vectors[start:stop].to(rows.device, rows.dtype))
+            if tail.numel():
+                tail.addmm_(part, self.fine[start:stop].to(rows.device, rows.dtype), alpha=FINE_SCALE)
         return out
 
 
@@ -116,13 +122,16 @@ def compare_with_factors(
     tuned: Tensor | LowRank,
     *,
     k: int = 10,
+    left: bool = True,
+    right: bool = True,
     seed: int = 0,
     on_stage: Stage = silent,
 ) -> Comparison:
     """Compare the k highest-ranking tuned vectors with every base vector from the base's factors.
 
     Values come as narrow intervals (tier "certificate"): as wide as the rounding of the factors and the
-    convergence of the tuned vectors make them. `index` and `block` hold the values themselves.
+    convergence of the tuned vectors make them. `index` and `block` hold the values themselves. A side that
+    is not wanted (`left`, `right`) gets bounds 0 and 1.
 
     Raises:
         SpectralError: as `compare_exact`, and for factors of another shape.
@@ -141,8 +150,8 @@ def compare_with_factors(
         on_stage("finding the top vectors")
         top, rows, turns = _top(pair, theirs, k, seed)
         on_stage("comparing")
-        short = _short(factors, rows, turns)
-        long = _long(factors, ours, theirs, rows, turns, top.ceiling, pair.unit)
+        both = (right, left) if pair.transposed else (left, right)
+        short, long = _sides(factors, ours, theirs, rows, turns, top.ceiling, pair.unit, both)
     missing = len(factors.sigma) - factors.rank
     return Comparison(
         sigma_base=factors.sigma.cpu(),
@@ -172,13 +181,7 @@ def _top(pair: Pair, operator: Operator, k: int, seed: int) -> tuple[TopVectors,
     return top, rows, angles(found, spans=False)[:count] + REACH
 
 
-def _short(factors: BaseFactors, rows: Tensor, turns: Tensor) -> Matches:
-    cosines = factors.transposed_product(rows).abs_()
-    errors = factors.errors.to(cosines.device) + BACKWARD_ERROR[rows.dtype]
-    return intervals(cosines, errors.expand_as(cosines), turns, factors.clusters())
-
-
-def _long(
+def _sides(
     factors: BaseFactors,
     base: Operator,
     tuned: Operator,
@@ -186,20 +189,37 @@ def _long(
     turns: Tensor,
     ceiling: float,
     unit: float,
-) -> Matches:
-    """|y0_i . y1_j| = |x0_i . (W0 y1_j)| / sigma0_i, with the errors magnified alike."""
-    ours = tuned.pull(rows)
-    length = ours.norm(dim=1, keepdim=True)
-    seen = base.push(ours / length)
-    inverse = 1.0 / (factors.sigma[: factors.rank].to(seen.device) * unit)
-    cosines = factors.transposed_product(seen).abs_() * inverse.to(seen.dtype)
-    size = seen.double().norm(dim=1, keepdim=True)
-    top = float(factors.sigma[0]) * unit if factors.rank else 0.0
-    errors = factors.errors.to(seen.device) * size + BACKWARD_ERROR[rows.dtype] * (size + top)
-    # W1^T stretches the error of x by at most sigma_1 / sigma_j.
-    stretch = (ceiling**0.5 / length[:, 0].double().cpu()).clamp(min=1.0)
-    turned = (stretch * turns.tan()).atan()
-    return intervals(cosines, errors * inverse, turned, factors.clusters())
+    wanted: tuple[bool, bool],
+) -> tuple[Matches, Matches]:
+    """Short and long side, the `wanted` ones, in one product with the base's vectors.
+
+    On the long side |y0_i . y1_j| = |x0_i . (W0 y1_j)| / sigma0_i, with the errors magnified alike.
+    """
+    short, long = unknown(len(rows)), unknown(len(rows))
+    count = len(rows) if wanted[0] else 0
+    asked = rows[:count]
+    number = factors.clusters()
+    error = factors.errors.to(rows.device)
+    rounding = BACKWARD_ERROR[rows.dtype]
+    if wanted[1]:
+        ours = tuned.pull(rows)
+        length = ours.norm(dim=1, keepdim=True)
+        seen = base.push(ours.div_(length))
+        asked = torch.cat((asked, seen))
+    cosines = factors.transposed_product(asked).abs_()
+    if wanted[0]:
+        found = cosines[:count]
+        short = intervals(found, (error + rounding).expand_as(found), turns, number)
+    if wanted[1]:
+        inverse = 1.0 / (factors.sigma[: factors.rank].to(seen.device) * unit)
+        size = seen.double().norm(dim=1, keepdim=True)
+        top = float(factors.sigma[0]) * unit if factors.rank else 0.0
+        errors = (error * size + rounding * (size + top)) * inverse
+        # W1^T stretches the error of x by at most sigma_1 / sigma_j.
+        stretch = (ceiling**0.5 / length[:, 0].double().cpu()).clamp(min=1.0)
+        turned = (stretch * turns.tan()).atan()
+        long = intervals(cosines[count:] * inverse.to(seen.dtype), errors, turned, number)
+    return short, long
 
 
 def intervals(cosines: Tensor, errors: Tensor, turns: Tensor, number: Tensor) -> Matches:

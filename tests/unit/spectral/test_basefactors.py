@@ -48,6 +48,21 @@ def test_values_are_as_good_as_the_storage(dtype: torch.dtype, shape: tuple[int,
     torch.testing.assert_close(found.sigma_base, exact.sigma_base)
 
 
+@pytest.mark.parametrize("shape", [(60, 150), (150, 60)])
+@pytest.mark.parametrize("left", [True, False])
+def test_one_side_alone_is_what_it_is_beside_the_other(shape: tuple[int, int], left: bool) -> None:
+    base, update = power_law(*shape, 0.3).float(), adapter(*shape, 4, 0.5)
+    factors = factorise_base(base)
+    both = compare_with_factors(factors, base, update, k=5)
+    one = compare_with_factors(factors, base, update, k=5, left=left, right=not left)
+    asked, other = (one.left, one.right) if left else (one.right, one.left)
+    expected = both.left if left else both.right
+    torch.testing.assert_close(asked.lower, expected.lower, atol=1e-6, rtol=0)
+    torch.testing.assert_close(asked.upper, expected.upper, atol=1e-6, rtol=0)
+    assert other.lower.tolist() == [0.0] * 5
+    assert other.upper.tolist() == [1.0] * 5
+
+
 def test_many_vectors_are_factorised_instead() -> None:
     base, update = power_law(40, 60).float(), adapter(40, 60, 4, 0.5)
     found = compare_with_factors(factorise_base(base), base, update, k=40)
