@@ -15,7 +15,7 @@ from textual.widgets import OptionList
 
 from intruder_tui.definition import Side
 from intruder_tui.ui.app import IntruderApp
-from intruder_tui.ui.config import ENVIRONMENT, Config, chosen_theme, default_path, keep_theme, read_config
+from intruder_tui.ui.config import ENVIRONMENT, Config, chosen, default_path, keep, read_config
 from intruder_tui.ui.keymap import Place, checked, places
 from intruder_tui.ui.screens.help import HelpScreen, Sheet
 from intruder_tui.ui.screens.main import MainScreen
@@ -172,7 +172,9 @@ async def test_troubles_are_in_the_log(tmp_path: Path) -> None:
 def test_a_file_is_read(tmp_path: Path) -> None:
     path = tmp_path / "config.toml"
     path.write_text('[ui]\ntheme = "nord"\n[keys]\nside = "w"\nscan = ["a", "A"]\n')
-    assert read_config(path) == Config(path, "nord", {"side": "w", "scan": ["a", "A"]})
+    assert read_config(path) == Config(path, "nord", None, {"side": "w", "scan": ["a", "A"]})
+    path.write_text('[ui]\ncolourmap = "magma"\n')
+    assert read_config(path) == Config(path, None, "magma")
 
 
 @pytest.mark.parametrize(
@@ -182,7 +184,8 @@ def test_a_file_is_read(tmp_path: Path) -> None:
         (b"\xff", "is not TOML: "),
         ("keys = 3", "keys is 3 in "),
         ("[ui]\ntheme = 3", "[ui] theme is 3; it is a name in quotes"),
-        ("[ui]\ncolour = 3", "[ui] colour: no such setting; there is theme"),
+        ("[ui]\ncolourmap = true", "[ui] colourmap is True; it is a name in quotes"),
+        ("[ui]\ncolour = 3", "[ui] colour: no such setting; there are theme and colourmap"),
         ("[key]\nside = 'w'", "[key] is not a table of "),
     ],
 )
@@ -243,7 +246,7 @@ async def test_a_chosen_theme_is_drawn_at_once_and_remembered(tmp_path: Path) ->
         one.app.choose_theme("ansi-dark")
         await one.settle()
         assert "names dracula, which comes back at the next start" in one.notices
-        assert chosen_theme(choices) == "solarized-light"
+        assert chosen(choices) == {"theme": "solarized-light"}
 
 
 async def test_every_theme_can_be_taken() -> None:
@@ -260,15 +263,15 @@ async def test_every_theme_can_be_taken() -> None:
 
 
 def test_a_choice_that_can_not_be_kept_or_read_is_none(tmp_path: Path) -> None:
-    assert chosen_theme(None) is None
-    assert chosen_theme(tmp_path / "lost.json") is None
+    assert chosen(None) == {}
+    assert chosen(tmp_path / "lost.json") == {}
     damaged = tmp_path / "damaged.json"
     for text in ("{", "[]", "3", '{"theme": 3}'):
         damaged.write_text(text)
-        assert chosen_theme(damaged) is None
+        assert chosen(damaged) == {}
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match=r"(?i)exist|directory"):
-        keep_theme(tmp_path / "file" / "choices.json", "nord")
+        keep(tmp_path / "file" / "choices.json", "theme", "nord")
 
 
 async def test_a_choice_that_can_not_be_kept_is_told(tmp_path: Path) -> None:
@@ -282,7 +285,7 @@ async def test_a_choice_that_can_not_be_kept_is_told(tmp_path: Path) -> None:
 
 async def test_an_unknown_configured_theme_is_named(tmp_path: Path) -> None:
     choices = tmp_path / "choices.json"
-    keep_theme(choices, "gone")
+    keep(choices, "theme", "gone")
     async with opened(options=replace(TRUECOLOR, choices=choices, config=Config(theme="[b]x"))) as one:
         assert "[ui] theme: no theme [b]x; there are ansi-dark" in one.notices
         assert one.app.theme == "intruder"

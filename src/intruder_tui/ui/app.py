@@ -26,20 +26,21 @@ from intruder_tui.engine.log import note, note_trace
 from intruder_tui.engine.protocol import Engine, Event
 from intruder_tui.engine.session import Session
 from intruder_tui.ui import theme
-from intruder_tui.ui.config import chosen_theme, keep_theme
+from intruder_tui.ui.config import chosen, keep
 from intruder_tui.ui.ground import Ground
 from intruder_tui.ui.keymap import checked, places
 from intruder_tui.ui.look import look
 from intruder_tui.ui.marks import marked
 from intruder_tui.ui.messages import EngineEvent
 from intruder_tui.ui.options import UiOptions
-from intruder_tui.ui.palette import Actions, Matrices, Palette, Themes
+from intruder_tui.ui.palette import Actions, ColourMaps, Matrices, Palette, Themes
 from intruder_tui.ui.relay import Relay
 from intruder_tui.ui.rescue import guard_terminal, resumable
 from intruder_tui.ui.screens.help import HelpScreen
 from intruder_tui.ui.screens.log import LogScreen
 from intruder_tui.ui.screens.main import MainScreen
 from intruder_tui.ui.shown import Shown
+from intruder_tui.views.palette import COLOURMAP, COLOURMAPS
 
 
 class IntruderApp(App[None]):
@@ -57,6 +58,7 @@ class IntruderApp(App[None]):
         Binding("s", "snapshot", "Save the view, its data and a figure", id="snapshot"),
         Binding("S", "snapshot(True)", "Save the whole screen and the data", id="snapshot-screen"),
         Binding("t", "themes", "Change the colour theme", show=False, id="themes"),
+        Binding("T", "colourmaps", "Change the colours of values", show=False, id="colourmaps"),
         Binding(
             "colon,ctrl+p", "command_palette", "Find an action or a matrix", key_display=":", id="commands"
         ),
@@ -75,6 +77,7 @@ class IntruderApp(App[None]):
         self._troubles = list(options.config.troubles)
         self._ground: tuple[Theme, Ground] | None = None
         self._look = look(options, self.console.color_system, no_color=self.no_color)
+        self._look.colourmap = self._first_colourmap()
         self.theme = self._first_theme()
         keys, unusable = checked(options.config.keys, places(type(self))) if options.config.keys else ({}, [])
         self._troubles += unusable
@@ -93,8 +96,19 @@ class IntruderApp(App[None]):
             if name is not None:
                 known = ", ".join(sorted(self.available_themes))
                 self._troubles.append(f"{source}: no theme {printable(name)}; there are {known}")
-        chosen = chosen_theme(self._options.choices)
-        return chosen if chosen in self.available_themes else theme.NAME
+        last = chosen(self._options.choices).get("theme")
+        return last if last in self.available_themes else theme.NAME
+
+    def _first_colourmap(self) -> str:
+        """The configured colour map, else the last one chosen, else our own."""
+        configured = self._options.config.colourmap
+        if configured in COLOURMAPS:
+            return str(configured)
+        if configured is not None:
+            known = ", ".join(COLOURMAPS)
+            self._troubles.append(f"[ui] colourmap: no map {printable(configured)}; there are {known}")
+        last = chosen(self._options.choices).get("colourmap")
+        return last if last in COLOURMAPS else COLOURMAP
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Textual's, and ours for the ground of the theme in force."""
@@ -107,13 +121,29 @@ class IntruderApp(App[None]):
     def choose_theme(self, name: str) -> None:
         """Take a theme and remember it."""
         self.theme = name
-        configured, choices = self._options.config.theme, self._options.choices
+        self._remember("theme", name, self._options.config.theme)
+
+    @property
+    def colourmap(self) -> str:
+        """The colour map in force, one of `palette.COLOURMAPS`."""
+        return self._look.colourmap
+
+    def choose_colourmap(self, name: str) -> None:
+        """Draw values in the colours of a map, and remember it."""
+        self._look.colourmap = name
+        self.main.repaint()
+        if not (self._look.mode.ramp and self._look.glyphs.half):
+            self.notify("Signs stand for values here; it shows with 256 colours or more.", markup=False)
+        self._remember("colourmap", name, self._options.config.colourmap)
+
+    def _remember(self, choice: str, name: str, configured: str | None) -> None:
+        choices = self._options.choices
         if configured is not None:
             words = f"{self._options.config.path} names {configured}, which comes back at the next start."
             self.notify(words, markup=False)
         elif choices is not None:
             try:
-                keep_theme(choices, name)
+                keep(choices, choice, name)
             except OSError as error:
                 reason = f"{choices}: {error.strerror}"
                 self.notify(reason, title="Not remembered", severity="warning", markup=False)
@@ -226,6 +256,13 @@ class IntruderApp(App[None]):
         """Ask for a theme."""
         if self.screen is self.main:
             self.push_screen(Palette(providers=[Themes], placeholder="a theme", id="--command-palette"))
+
+    def action_colourmaps(self) -> None:
+        """Ask for a colour map."""
+        if self.screen is self.main:
+            self.push_screen(
+                Palette(providers=[ColourMaps], placeholder="a colour map", id="--command-palette")
+            )
 
     def action_command_palette(self) -> None:
         """Ask for an action or a matrix; only the main screen has them."""

@@ -1,7 +1,8 @@
-"""`config.toml`, which a person writes, and the one choice that we keep ourselves: the theme.
+"""`config.toml`, which a person writes, and the choices that we keep ourselves: theme and colour map.
 
 [ui]
 theme = "nord"          # in force at every start; without it the last one chosen is
+colourmap = "cividis"   # the same for the heatmap and the model map
 
 [keys]                  # by the ids that the help shows
 side = "x"
@@ -22,6 +23,8 @@ from pathlib import Path
 from platformdirs import user_config_path, user_state_path
 
 ENVIRONMENT = "INTRUDER_TUI_CONFIG"
+CHOICES = ("theme", "colourmap")
+"""What `[ui]` may set, and what is remembered of what a person chose."""
 _APP = "intruder-tui"
 
 
@@ -32,12 +35,14 @@ class Config:
     Attributes:
         path: the file, whether it exists or not; None where none was looked for.
         theme: the name of a Textual theme; None where it says nothing.
+        colourmap: the name of a colour map, unchecked; None where it says nothing.
         keys: what is to be typed, by binding id; unchecked (see `keymap.checked`).
         troubles: what could not be used, a line each.
     """
 
     path: Path | None = None
     theme: str | None = None
+    colourmap: str | None = None
     keys: Mapping[str, object] = field(default_factory=dict)
     troubles: tuple[str, ...] = ()
 
@@ -63,12 +68,21 @@ def read_config(path: Path | None = None) -> Config:
         return Config(path, troubles=(f"{path} is not TOML: {error}",))
     troubles = [f"[{name}] is not a table of {path}" for name in document if name not in ("ui", "keys")]
     ui, keys = (_table(document, name, path, troubles) for name in ("ui", "keys"))
-    troubles += [f"[ui] {name}: no such setting; there is theme" for name in ui if name != "theme"]
-    theme = ui.get("theme")
-    if theme is not None and not isinstance(theme, str):
-        troubles.append(f"[ui] theme is {theme!r}; it is a name in quotes")
-        theme = None
-    return Config(path, theme, keys, tuple(troubles))
+    troubles += [
+        f"[ui] {name}: no such setting; there are {' and '.join(CHOICES)}"
+        for name in ui
+        if name not in CHOICES
+    ]
+    theme, colourmap = (_name(ui, name, troubles) for name in CHOICES)
+    return Config(path, theme, colourmap, keys, tuple(troubles))
+
+
+def _name(ui: Mapping[str, object], setting: str, troubles: list[str]) -> str | None:
+    name = ui.get(setting)
+    if name is None or isinstance(name, str):
+        return name
+    troubles.append(f"[ui] {setting} is {name!r}; it is a name in quotes")
+    return None
 
 
 def _table(
@@ -82,22 +96,23 @@ def _table(
 
 
 def state_path() -> Path:
-    """Where the choice is kept: a file of ours in the platform's state directory."""
+    """Where choices are kept: a file of ours in the platform's state directory."""
     return user_state_path(_APP) / "choices.json"
 
 
-def chosen_theme(path: Path | None) -> str | None:
-    """The theme that was chosen last; None where none was, or the file can't be read."""
+def chosen(path: Path | None) -> dict[str, str]:
+    """What was chosen last, by the names of `CHOICES`; empty where nothing was, or the file can't be read."""
     try:
         document = {} if path is None else json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return None
-    theme = document.get("theme") if isinstance(document, dict) else None
-    return theme if isinstance(theme, str) else None
+        return {}
+    if not isinstance(document, dict):
+        return {}
+    return {name: kept for name in CHOICES if isinstance(kept := document.get(name), str)}
 
 
-def keep_theme(path: Path, theme: str) -> None:
-    """Remember a choice, in one step: another instance reads the old file or the new one.
+def keep(path: Path, choice: str, name: str) -> None:
+    """Remember one of `CHOICES`, in one step: another instance reads the old file or the new one.
 
     Raises:
         OSError: it can't be written.
@@ -106,7 +121,7 @@ def keep_theme(path: Path, theme: str) -> None:
     handle, temporary = tempfile.mkstemp(prefix=path.name, dir=path.parent)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump({"theme": theme}, file)
+            json.dump(chosen(path) | {choice: name}, file)
         Path(temporary).replace(path)
     except OSError:
         with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""How things are drawn in this run: signs, colour mode, styles. Decided once, when the app starts."""
+"""How things are drawn in this run: signs, colour mode, styles, colour map."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from textual.widget import Widget
 
 from intruder_tui.ui.options import UiOptions
 from intruder_tui.views.glyphs import Glyphs, glyphs
-from intruder_tui.views.palette import ColourMode, Tones, resolve, tones
+from intruder_tui.views.palette import COLOURMAP, ColourMode, Tones, resolve, tones
 
 
 class AsciiScrollBar(ScrollBarRender):
@@ -20,13 +20,17 @@ class AsciiScrollBar(ScrollBarRender):
     HORIZONTAL_BARS: ClassVar[list[str]] = [" "] * 8
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Look:
-    """Signs, a resolved colour mode, and the mode's styles."""
+    """Signs, a resolved colour mode, and the mode's styles.
+
+    Everything that draws holds the same one; only `colourmap`, one of `palette.COLOURMAPS`, ever changes.
+    """
 
     glyphs: Glyphs
     mode: ColourMode
     tones: Tones
+    colourmap: str = COLOURMAP
 
     def dress(self, widget: Widget) -> None:
         """Draw a scrolling widget's bars with the signs there are."""

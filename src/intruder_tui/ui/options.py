@@ -21,8 +21,8 @@ class UiOptions:
         mouse: let the app have the mouse; keys do everything either way.
         theme: a Textual theme; None for the one that the configuration names or that was chosen last.
         select: "first" matrix, or the "worst" once a scan (started at once) has found it.
-        config: keys and theme that a person has set.
-        choices: the file in which a choice is remembered; None to remember nothing.
+        config: keys, theme and colour map that a person has set.
+        choices: the file in which choices are remembered; None to remember nothing.
     """
 
     definition: Definition = field(default_factory=Definition)

@@ -16,6 +16,7 @@ from textual.worker import Worker
 
 from intruder_tui.checkpoint.names import printable
 from intruder_tui.ui.ranking import Order
+from intruder_tui.views.palette import COLOURMAPS
 
 if TYPE_CHECKING:
     from intruder_tui.ui.app import IntruderApp
@@ -92,6 +93,27 @@ class Themes(Provider):
         for name in sorted(self.app.available_themes):
             if (score := matcher.match(name)) > 0:
                 yield Hit(score, Text(name), partial(self._app.choose_theme, name), text=name)
+
+    @property
+    def _app(self) -> IntruderApp:
+        return cast("IntruderApp", self.app)
+
+
+class ColourMaps(Provider):
+    """Every colour map there is."""
+
+    async def discover(self) -> Hits:
+        """All of them, the one in force marked."""
+        for name in COLOURMAPS:
+            words = f"{name} (now)" if name == self._app.colourmap else name
+            yield DiscoveryHit(Text(words), partial(self._app.choose_colourmap, name), text=words)
+
+    async def search(self, query: str) -> Hits:
+        """Those whose name matches."""
+        matcher = self.matcher(query)
+        for name in COLOURMAPS:
+            if (score := matcher.match(name)) > 0:
+                yield Hit(score, Text(name), partial(self._app.choose_colourmap, name), text=name)
 
     @property
     def _app(self) -> IntruderApp:

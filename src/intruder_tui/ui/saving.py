@@ -89,7 +89,7 @@ def _drawn(shown: Shown) -> RenderableType:
         case View.SWEEP:
             return SweepView(*shown.sweeps, definition, colours, glyphs, LINES)
         case View.MAP:
-            return MapPicture(shown.map, WIDTH, None, colours, glyphs)
+            return MapPicture(shown.map, WIDTH, None, colours, glyphs, shown.look.colourmap)
         case View.COMPARE:
             compared = comparison(shown.scope.sessions, definition)
             table = comparison_view(compared, width=WIDTH, mode=colours, glyphs=glyphs)
@@ -102,7 +102,14 @@ def _drawn(shown: Shown) -> RenderableType:
     match shown.view:
         case View.HEATMAP:
             return Heatmap(
-                shown.fields, definition.k, definition.eps, colours, glyphs, LINES, extent=shown.extent
+                shown.fields,
+                definition.k,
+                definition.eps,
+                colours,
+                glyphs,
+                LINES,
+                shown.look.colourmap,
+                shown.extent,
             )
         case View.INTRUDERS if shown.vector is not None:
             plotted = profile(result, shown.vector, definition, shown.whole_cosines)
@@ -134,7 +141,7 @@ def figure(shown: Shown) -> str | None:
             case View.SWEEP:
                 return sweep_figure(shown.sweeps[0], scope.definition, head)
             case View.MAP:
-                return map_figure(shown.map, head)
+                return map_figure(shown.map, head, colourmap=shown.look.colourmap)
             case View.COMPARE:
                 named = caption(scope.sessions, scope.definition, shown.one.name)
                 return tracks_figure(shown.followed, scope.definition, named)
@@ -143,7 +150,9 @@ def figure(shown: Shown) -> str | None:
         match shown.view:
             case View.HEATMAP:
                 side = next(one for one in shown.fields if one.side is scope.definition.side)
-                return heatmap_figure(side, scope.definition, head, extent=shown.extent)
+                return heatmap_figure(
+                    side, scope.definition, head, extent=shown.extent, colourmap=shown.look.colourmap
+                )
             case View.INTRUDERS if shown.vector is not None:
                 plotted = profile(result, shown.vector, scope.definition, shown.whole_cosines)
                 return vector_figure(plotted, scope.definition, head)

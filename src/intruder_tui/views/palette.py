@@ -17,7 +17,7 @@ from rich.color import Color
 from rich.style import Style
 
 COLOURMAP = "viridis"
-COLOURMAPS = ("viridis", "cividis", "magma", "crameri:batlow")
+COLOURMAPS = ("viridis", "cividis", "magma", "inferno", "batlow")
 """All lightness-monotone, so that they survive colour blindness, greys and print."""
 LEVELS = 32
 """More levels than an eye tells apart only cost bytes on a slow line."""

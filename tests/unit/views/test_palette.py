@@ -36,8 +36,24 @@ def test_lightness_rises_between_the_levels_too(colourmap: str) -> None:
     assert (np.diff(oklab(srgb(np.linspace(0, 1, 256), colourmap))[:, 0]) > 0).all()
 
 
+# Colour vision deficiencies at full severity, for linear RGB: Machado, Oliveira and Fernandes (2009).
+PROTAN = [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]]
+DEUTAN = [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]]
+TRITAN = [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]]
+
+
+@pytest.mark.parametrize("seen_by", [PROTAN, DEUTAN, TRITAN], ids=["protan", "deutan", "tritan"])
+@pytest.mark.parametrize("colourmap", COLOURMAPS)
+def test_lightness_rises_for_colour_blind_eyes_too(colourmap: str, seen_by: list[list[float]]) -> None:
+    rgb = srgb(np.linspace(0, 1, 32), colourmap)
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    seen = np.clip(linear @ np.array(seen_by).T, 0, 1)
+    back = np.where(seen <= 0.0031308, 12.92 * seen, 1.055 * seen ** (1 / 2.4) - 0.055)
+    assert (np.diff(oklab(back)[:, 0]) > 0).all()
+
+
 def test_a_colour_map_that_is_not_offered_is_refused_by_name() -> None:
-    with pytest.raises(ValueError, match="'jet' is none of viridis, cividis, magma, crameri:batlow"):
+    with pytest.raises(ValueError, match="'jet' is none of viridis, cividis, magma, inferno, batlow"):
         ramp(ColourMode.TRUECOLOR, "jet")
 
 

@@ -51,6 +51,10 @@ class MainScreen(Navigation):
         """Other keys matter here."""
         self.query_one(FooterLine).tell()
 
+    def repaint(self) -> None:
+        """Draw the view anew: it looks different now."""
+        self._pane.redraw()
+
     def action_eps(self, step: int) -> None:
         """Change eps by a step."""
         eps = round(min(1.0, max(0.0, self._definition.eps + step * EPS_STEP)), 2)

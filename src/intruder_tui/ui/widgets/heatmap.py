@@ -196,7 +196,8 @@ class HeatmapMap(Widget, can_focus=True):
     def _drawn(self, extent: Extent) -> Panels:
         room = self.size.width, self.size.height
         shown = sorted(self._fields, key=lambda one: str(one.side)) if self.both else self._fields[:1]
-        return panels(shown, extent, self._k, self._eps, room, self._look.mode, self._look.glyphs)
+        look = self._look
+        return panels(shown, extent, self._k, self._eps, room, look.mode, look.glyphs, look.colourmap)
 
     # Keys ----------------------------------------------------------------------------------------
 

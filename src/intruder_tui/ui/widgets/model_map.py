@@ -57,13 +57,13 @@ class MapGrid(Picture):
         if self._map is None:
             return self.waiting()
         look = self._look
-        bare = MapPicture(self._map, width, None, look.mode, look.glyphs)
+        bare = MapPicture(self._map, width, None, look.mode, look.glyphs, look.colourmap)
         rows, columns = self.reach(bare)
         if self._wanted is not None:
             self.cursor = bare.spot(self._wanted) or self.cursor
             self._wanted = None
         self.cursor = (min(self.cursor[0], max(0, rows - 1)), min(self.cursor[1], max(0, columns - 1)))
-        self._picture = MapPicture(self._map, width, self.cursor, look.mode, look.glyphs)
+        self._picture = MapPicture(self._map, width, self.cursor, look.mode, look.glyphs, look.colourmap)
         return self._picture
 
     @staticmethod

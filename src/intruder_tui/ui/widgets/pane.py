@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from time import monotonic
 
 from rich.segment import Segment
@@ -148,7 +149,7 @@ class MatrixPane(Vertical):
             self.query_one(IntruderTable).order,
             self.query_one(UpdateView).known(one, self._desk),
             self.query_one(CompareView).followed,
-            self._look,
+            replace(self._look),
         )
 
     def tell(self, one: Subject, scope: Scope, log: str) -> None:
@@ -179,6 +180,11 @@ class MatrixPane(Vertical):
     def _catch_up(self) -> None:
         self._stale = False
         if self._view in WHOLE and self._subject is not None:
+            self._tell_view(self._subject)
+
+    def redraw(self) -> None:
+        """Draw the view in front anew, as things look now; the others follow when they come to the front."""
+        if self._subject is not None and (self._subject.viewable or self._view in WHOLE):
             self._tell_view(self._subject)
 
     def turn(self, view: View) -> None:
@@ -349,7 +355,8 @@ class MatrixPane(Vertical):
             self.query_one("#legend", Line).show(Text())
             return
         width = max(20, self.size.width - GUTTER - 2)
-        segments = legend(self._look.mode, one.definition.eps, self._look.glyphs, width)
+        look = self._look
+        segments = legend(look.mode, one.definition.eps, look.glyphs, width, look.colourmap)
         self.query_one("#legend", Line).show(_text([Segment(" " * GUTTER), *segments]))
 
     def _tell_cursor(self) -> None:
