@@ -178,7 +178,7 @@ async def test_the_slider_is_saved_with_its_data_and_a_figure(tmp_path: Path) ->
         await one.saved()
         stem = f"tuned-lora-r16_{NAME}_update"
         document = json.loads((tmp_path / f"{stem}.json").read_text())
-        assert document["scalings"]["slider"] == grid().own + 1
+        assert document["shown"]["scalings"]["slider"] == grid().own + 1
         assert "At scaling 2.25" in (tmp_path / f"{stem}.txt").read_text()
         assert "scaling of the update" in (tmp_path / f"{stem}_figure.svg").read_text()
         rows = list(csv.DictReader(io.StringIO((tmp_path / f"{stem}.csv").read_text())))
@@ -215,10 +215,11 @@ async def test_f_follows_an_intruder_over_the_steps(tmp_path: Path) -> None:
         await one.press("s")
         await one.saved()
         stem = "checkpoint-100_compare"
-        followed = json.loads((tmp_path / f"{stem}.json").read_text())["followed"]
+        followed = json.loads((tmp_path / f"{stem}.json").read_text())["shown"]["followed"]
         assert [step["step"] for step in followed["steps"]] == [100, 200, 300]
         assert 0 in [track[2]["j"] for track in followed["tracks"] if track[2]]
-        assert "training step" in (tmp_path / f"{stem}_figure.svg").read_text()
+        for figure in ("_figure.svg", "_followed_figure.svg"):
+            assert "training step" in (tmp_path / f"{stem}{figure}").read_text()
         assert "each intruder followed" in (tmp_path / f"{stem}.txt").read_text()
 
 

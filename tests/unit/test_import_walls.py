@@ -36,7 +36,7 @@ def test_the_command_line_is_light() -> None:
         "engine.session",
         "export.scan",
         "export.snapshot",
-        "export.grids",
+        "export.heatmap",
         "export.pictures",
     ],
 )

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from intruder_tui.definition import Definition, Verdict
 from intruder_tui.export.axes import Entry, Frame, Scale
 from intruder_tui.export.caption import Caption
-from intruder_tui.export.figures import frame_below, page
+from intruder_tui.export.page import frame_below, page
 from intruder_tui.export.svg import ACCENT, INK, QUIET, Point, Svg
+from intruder_tui.export.tables import csv_text
+from intruder_tui.results import MatrixResult
 from intruder_tui.views.intruders import IntruderRow
 from intruder_tui.views.vector import VectorProfile
 
@@ -79,6 +82,60 @@ def vector_figure(one: VectorProfile, definition: Definition, caption: Caption) 
         spot = frame.spot(one.match, float(one.cosines[one.match]))
         svg.circle(spot, 2.8, fill=ACCENT, stroke="#ffffff", stroke_width=0.7)
     return svg.render(f"Tuned vector {one.j}: {caption.title}", caption.document)
+
+
+VECTOR_COLUMNS = (
+    "matrix",
+    "side",
+    "k",
+    "eps",
+    "j",
+    "i",
+    "cosine",
+    "sigma_base",
+    "sigma_tuned",
+    "best_cosine_lower",
+    "best_cosine_upper",
+    "verdict",
+)
+
+
+def vector_document(one: VectorProfile) -> dict[str, Any]:
+    """|cos| of one tuned vector with base vectors i = 0, 1, ... as far as they are known.
+
+    `base_vectors` says how many there are: best(j) is over all of them.
+    """
+    return {
+        "j": one.j,
+        "sigma_tuned": one.sigma,
+        "base_vectors": one.q,
+        "cosines": [float(value) for value in one.cosines],
+        "best_cosine_bounds": [one.lower, one.upper],
+        "best_index": one.match,
+        "verdict": one.verdict.value,
+        "random_floor": one.floor,
+    }
+
+
+def vector_csv(name: str, one: VectorProfile, result: MatrixResult, definition: Definition) -> str | None:
+    """A line for every base vector whose cosine is known; None where there is none."""
+    setting = {
+        "matrix": name,
+        "side": str(definition.side),
+        "k": definition.k,
+        "eps": definition.eps,
+        "j": one.j,
+        "sigma_tuned": one.sigma,
+        "best_cosine_lower": one.lower,
+        "best_cosine_upper": one.upper,
+        "verdict": one.verdict.value,
+    }
+    sigma = result.sigma_base
+    lines = [
+        setting | {"i": i, "cosine": float(value), "sigma_base": float(sigma[i]) if i < len(sigma) else None}
+        for i, value in enumerate(one.cosines)
+    ]
+    return csv_text(VECTOR_COLUMNS, lines) if lines else None
 
 
 def _levels(eps: float, floor: float) -> list[Entry]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from importlib.metadata import version
 from typing import Any
 
@@ -55,17 +56,17 @@ def result_document(result: MatrixResult, definition: Definition) -> dict[str, A
         "weight_cosine": result.weight_cosine,
         "sigma_base": _floats(result.sigma_base[:k]),
         "sigma_tuned": _floats(result.sigma_tuned[:k]),
-        "sides": {side.value: _side(result, side, definition) for side in Side},
+        "sides": {side.value: side_document(result, side, definition) for side in Side},
         "update": update_document(result.update),
     }
 
 
 def update_document(update: Update) -> dict[str, Any]:
-    """Measures of dW; null where undefined or not computed."""
+    """Measures of dW; null where undefined, infinite or not computed."""
     return {
         "sigma": _floats(update.sigma),
         "frobenius": update.frobenius,
-        "relative_norm": update.relative_norm,
+        "relative_norm": update.relative_norm if math.isfinite(update.relative_norm) else None,
         "effective_rank": update.effective_rank,
         "stable_rank": update.stable_rank,
         "energy_ranks": list(update.energy_ranks) if update.energy_ranks else None,
@@ -74,7 +75,8 @@ def update_document(update: Update) -> dict[str, Any]:
     }
 
 
-def _side(result: MatrixResult, side: Side, definition: Definition) -> dict[str, Any]:
+def side_document(result: MatrixResult, side: Side, definition: Definition) -> dict[str, Any]:
+    """Best cosines, their bounds and verdicts for j < k, and the stored cosines among them."""
     similarity = result.side(side)
     known = min(definition.k, len(similarity.lower))
     lower, upper = _floats(similarity.lower[:known]), _floats(similarity.upper[:known])
@@ -85,8 +87,12 @@ def _side(result: MatrixResult, side: Side, definition: Definition) -> dict[str,
         "best_index": [int(i) if i >= 0 else None for i in similarity.index[:known]],
         "cluster_overlap": _floats(similarity.overlap[:known]),
         "verdict": [similarity.verdict(j, definition.eps).value for j in range(known)],
-        "cosines_base_by_tuned": [_floats(row[: definition.k]) for row in similarity.block[: definition.k]],
+        "cosines_base_by_tuned": [_known(row[: definition.k]) for row in similarity.block[: definition.k]],
     }
+
+
+def _known(values: NDArray[np.float32]) -> list[float | None]:
+    return [None if np.isnan(value) else float(value) for value in values]
 
 
 def _floats(values: NDArray[np.float32]) -> list[float]:

@@ -31,30 +31,29 @@ class PictureError(Exception):
 
 
 def pictures(
-    view: RenderableType, *, width: int, title: str = "", document: Mapping[str, Any] | None = None
+    view: RenderableType,
+    *,
+    width: int,
+    plain: RenderableType | None = None,
+    title: str = "",
+    document: Mapping[str, Any] | None = None,
 ) -> dict[str, str]:
     """A renderable as {"svg", "html", "txt"}, `width` columns wide, in 24-bit colour.
+
+    The text is that of `plain` where it is given: a view that says with colours what text can't hold is drawn
+    without them for it.
 
     `document` (JSON-able, without NaN) is kept inside the SVG and the HTML. The terminal in front, NO_COLOR
     and the size of the window make no difference.
     """
-    console = Console(
-        record=True,
-        file=io.StringIO(),
-        width=width,
-        force_terminal=True,
-        color_system="truecolor",
-        no_color=False,
-        legacy_windows=False,
-        emoji=False,
-        markup=False,
-        highlight=False,
-        _environ={},
-    )
+    console = _recorder(width)
     console.print(view)
     shown = printable(title, 200)
     svg = console.export_svg(title=shown, theme=SVG_EXPORT_THEME, clear=False)
     page = console.export_html(theme=SVG_EXPORT_THEME, inline_styles=True, clear=False)
+    if plain is not None:
+        console = _recorder(width)
+        console.print(plain)
     text = console.export_text()
     data = None if document is None else json.dumps(document, indent=1, allow_nan=False)
     return {
@@ -85,6 +84,23 @@ def png(svg: str, *, zoom: float = ZOOM) -> bytes:
         )
     except ValueError as error:
         raise PictureError(f"PNG: resvg does not take the picture: {error}") from None
+
+
+def _recorder(width: int) -> Console:
+    """A console of 24-bit colour that is on no terminal."""
+    return Console(
+        record=True,
+        file=io.StringIO(),
+        width=width,
+        force_terminal=True,
+        color_system="truecolor",
+        no_color=False,
+        legacy_windows=False,
+        emoji=False,
+        markup=False,
+        highlight=False,
+        _environ={},
+    )
 
 
 def _with_metadata(svg: str, data: str | None) -> str:

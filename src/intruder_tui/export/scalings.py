@@ -9,14 +9,12 @@ import numpy as np
 from intruder_tui.definition import Definition
 from intruder_tui.export.axes import Entry, Frame, Scale, legend
 from intruder_tui.export.caption import Caption
-from intruder_tui.export.figures import BOTTOM, HEIGHT, LEFT, RIGHT, WIDTH, headed
+from intruder_tui.export.page import BOTTOM, DASHES, HEIGHT, LEFT, RIGHT, WIDTH, headed
 from intruder_tui.export.svg import ACCENT, INK, QUIET, Svg, colour
 from intruder_tui.studies.answers import Scalings
 from intruder_tui.views.palette import srgb
 from intruder_tui.views.scalings import scaling_name
 from intruder_tui.views.tracks import DRAWN, FollowedStep, axis_of, track_name, tracks
-
-_DASHES = ("none", "5 2.5", "1.5 2", "7 2 1.5 2")
 
 
 def scaling_figure(scalings: Scalings, at: int, definition: Definition, caption: Caption) -> str:
@@ -69,7 +67,7 @@ def tracks_figure(steps: Sequence[FollowedStep], definition: Definition, caption
         raise ValueError("no intruder to follow")
     name, x = axis_of(steps)
     tint = [colour(rgb) for rgb in srgb(np.linspace(0.05, 0.8, max(2, len(found))), "viridis")]
-    entries = [Entry(track_name(track), tint[n], _DASHES[n % len(_DASHES)]) for n, track in enumerate(found)]
+    entries = [Entry(track_name(track), tint[n], DASHES[n % len(DASHES)]) for n, track in enumerate(found)]
     entries.append(Entry(f"ε = {definition.eps:.2f}", ACCENT, "3 2"))
     svg = Svg(WIDTH, HEIGHT)
     top = legend(svg, entries, 14, headed(svg, caption, WIDTH - 28) + 15, WIDTH - 28) + 14
@@ -92,7 +90,7 @@ def tracks_figure(steps: Sequence[FollowedStep], definition: Definition, caption
             [spot for spot, _ in points],
             stroke=tint[number],
             stroke_width=1.4,
-            stroke_dasharray=_DASHES[number % len(_DASHES)],
+            stroke_dasharray=DASHES[number % len(DASHES)],
         )
         for spot, j in points:
             svg.circle(spot, 2, fill=tint[number])

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from typing import Any
 
 from intruder_tui.definition import Definition, Side
+from intruder_tui.export.tables import csv_text
 from intruder_tui.studies.answers import Scalings
 from intruder_tui.views.scalings import carried
 from intruder_tui.views.tracks import FollowedStep, Point, tracks
@@ -60,32 +59,31 @@ def scalings_document(scalings: Scalings, at: int, definition: Definition) -> di
 
 def scalings_csv(name: str, scalings: Scalings, definition: Definition) -> str:
     """A line for every scaling and examined vector; a cell without a value is empty."""
-    out = io.StringIO()
-    writer = csv.DictWriter(out, SCALING_COLUMNS, lineterminator="\n")
-    writer.writeheader()
     certain, possible = scalings.counts(definition)
-    for at, value in enumerate(scalings.scalings):
-        for row in carried(scalings, at, definition, most=definition.k):
-            writer.writerow(
-                {
-                    "matrix": name,
-                    "side": str(definition.side),
-                    "k": definition.k,
-                    "eps": definition.eps,
-                    "scaling": float(value),
-                    "multiple": float(scalings.multiples[at]),
-                    "intruders": int(certain[at]),
-                    "intruders_possible": int(possible[at]),
-                    "j": row.j,
-                    "sigma_tuned": row.sigma,
-                    "best_cosine_lower": row.lower,
-                    "best_cosine_upper": row.upper,
-                    "best_index": "" if row.match is None else row.match,
-                    "component": row.parts[0][0] if row.parts else "",
-                    "component_share": row.parts[0][1] if row.parts else "",
-                }
-            )
-    return out.getvalue()
+    return csv_text(
+        SCALING_COLUMNS,
+        (
+            {
+                "matrix": name,
+                "side": str(definition.side),
+                "k": definition.k,
+                "eps": definition.eps,
+                "scaling": float(value),
+                "multiple": float(scalings.multiples[at]),
+                "intruders": int(certain[at]),
+                "intruders_possible": int(possible[at]),
+                "j": row.j,
+                "sigma_tuned": row.sigma,
+                "best_cosine_lower": row.lower,
+                "best_cosine_upper": row.upper,
+                "best_index": "" if row.match is None else row.match,
+                "component": row.parts[0][0] if row.parts else "",
+                "component_share": row.parts[0][1] if row.parts else "",
+            }
+            for at, value in enumerate(scalings.scalings)
+            for row in carried(scalings, at, definition, most=definition.k)
+        ),
+    )
 
 
 def tracks_document(name: str, steps: Sequence[FollowedStep], definition: Definition) -> dict[str, Any]:

@@ -1,10 +1,13 @@
-"""One matrix's table as CSV: a line for every examined tuned vector."""
+"""Tables as CSV and tab-separated text, and the one of a matrix: a line for every examined tuned vector."""
 
 from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
+from intruder_tui.checkpoint.names import printable
 from intruder_tui.definition import Definition
 from intruder_tui.results import MatrixResult
 from intruder_tui.views.intruders import intruder_rows
@@ -33,16 +36,29 @@ MATRIX_COLUMNS = (
 )
 
 
+def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
+    """Rows under a head line; what a row lacks, and None, is an empty cell."""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, columns, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return out.getvalue()
+
+
+def tabbed(text: str) -> str:
+    """CSV as tab-separated text for a spreadsheet; signs that would break a cell are escaped."""
+    rows = csv.reader(io.StringIO(text, newline=""))
+    return "\n".join("\t".join(printable(cell, max(1, len(cell))) for cell in row) for row in rows)
+
+
 def matrix_csv(name: str, result: MatrixResult, definition: Definition) -> str:
     """The table of one matrix, all of it; a cell without a value is empty.
 
     Every line repeats the definition, so that tables of several settings can be joined.
     """
-    out = io.StringIO()
-    writer = csv.DictWriter(out, MATRIX_COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    for row in intruder_rows(result, definition, most=definition.k):
-        writer.writerow(
+    return csv_text(
+        MATRIX_COLUMNS,
+        (
             {
                 "matrix": name,
                 "side": str(definition.side),
@@ -53,21 +69,18 @@ def matrix_csv(name: str, result: MatrixResult, definition: Definition) -> str:
                 "best_cosine": row.lower if row.lower == row.upper else "",
                 "best_cosine_lower": row.lower,
                 "best_cosine_upper": row.upper,
-                "best_index": _cell(row.match),
-                "sigma_base": _cell(row.sigma_match),
-                "shift": _cell(row.shift),
+                "best_index": row.match,
+                "sigma_base": row.sigma_match,
+                "shift": row.shift,
                 "random_floor": round(row.floor, 6),
-                "update_share": _cell(row.update_share),
-                "window_share": _cell(row.window_share),
-                "participation": _cell(row.participation),
-                "cluster_size": _cell(None if row.cluster is None else row.cluster[0]),
-                "cluster_overlap": _cell(None if row.cluster is None else row.cluster[1]),
+                "update_share": row.update_share,
+                "window_share": row.window_share,
+                "participation": row.participation,
+                "cluster_size": None if row.cluster is None else row.cluster[0],
+                "cluster_overlap": None if row.cluster is None else row.cluster[1],
                 "verdict": row.verdict.value,
                 "tier": result.tier.value,
             }
-        )
-    return out.getvalue()
-
-
-def _cell(value: float | None) -> float | str:
-    return "" if value is None else value
+            for row in intruder_rows(result, definition, most=definition.k)
+        ),
+    )

@@ -41,8 +41,8 @@ MAIN: tuple[Binding, ...] = (
     Binding("v", "next_view", "Next view", id="next-view"),
     Binding("m", "measure", "Map: another measure; Sweep: matrix or all", id="measure"),
     Binding("c", "next_tuned", "Next tuned checkpoint", id="next-tuned"),
-    Binding("y", "copy", "Copy the value or row", id="copy"),
-    Binding("Y", "copy_table", "Copy the intruder table", id="copy-table"),
+    Binding("y", "copy", "Copy what the cursor is on, or the sentence below the view", id="copy"),
+    Binding("Y", "copy_table", "Copy the numbers of the view as a table", id="copy-table"),
     Binding("b", "drawer", "Show or hide the tree", id="tree"),
 )
 

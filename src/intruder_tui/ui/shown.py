@@ -11,10 +11,12 @@ from intruder_tui.ui.look import Look
 from intruder_tui.ui.scope import Scope
 from intruder_tui.ui.subject import Subject
 from intruder_tui.ui.widgets.tabs import View
+from intruder_tui.views.compare import Comparison
 from intruder_tui.views.extent import Extent
 from intruder_tui.views.field import Field
 from intruder_tui.views.intruders import Order
 from intruder_tui.views.model_map import ModelMap
+from intruder_tui.views.series import Step
 from intruder_tui.views.sweep import Sweep
 from intruder_tui.views.tracks import FollowedStep
 
@@ -33,6 +35,8 @@ class Shown:
         order: what the intruder table is sorted by.
         scaling: what is known at other scalings, and the slider's place; None where nothing is.
         followed: the matrix in every checkpoint; empty where nobody asked for its vectors.
+        compared: the checkpoints beside each other; None while another view is in front.
+        series: the selected matrix and all matrices over the training steps; empty where no steps are known.
     """
 
     one: Subject
@@ -47,6 +51,8 @@ class Shown:
     order: Order
     scaling: tuple[Scalings, int] | None
     followed: Sequence[FollowedStep]
+    compared: Comparison | None
+    series: tuple[Sequence[Step], Sequence[Step]]
     look: Look
 
     @property

@@ -18,10 +18,13 @@ from tests.support.sessions import matrix_row, session
 from intruder_tui.definition import Definition, Side
 from intruder_tui.export.axes import Scale, log_scale
 from intruder_tui.export.caption import Caption, caption
-from intruder_tui.export.figures import spectrum_figure, sweep_figure, update_figure
-from intruder_tui.export.grids import heatmap_figure, map_figure
+from intruder_tui.export.heatmap import heatmap_figure
 from intruder_tui.export.matches import matches_figure, vector_figure
+from intruder_tui.export.model_map import map_figure
+from intruder_tui.export.spectrum import spectrum_figure
 from intruder_tui.export.svg import ACCENT, colour
+from intruder_tui.export.sweep import sweep_figure
+from intruder_tui.export.update import update_figure
 from intruder_tui.results import Similarity
 from intruder_tui.views.field import Field, field
 from intruder_tui.views.intruders import intruder_rows
@@ -49,7 +52,7 @@ def hostile_map(about: Caption) -> str:
 
 
 FIGURES: dict[str, Callable[[Caption], str]] = {
-    "heatmap": lambda about: heatmap_figure(field(RESULT, Side.LEFT), DEFINITION, about),
+    "heatmap": lambda about: heatmap_figure([field(RESULT, Side.LEFT)], DEFINITION, about),
     "matches": lambda about: matches_figure(intruder_rows(RESULT, DEFINITION), DEFINITION, about),
     "bounds": lambda about: matches_figure(intruder_rows(bounded(RESULT), DEFINITION), DEFINITION, about),
     "vector": lambda about: vector_figure(profile(RESULT, 0, DEFINITION), DEFINITION, about),
@@ -105,7 +108,7 @@ def test_everything_lies_on_the_page(figure: str) -> None:
 
 
 def test_intruder_columns_are_outlined_where_they_are() -> None:
-    root = parsed(heatmap_figure(field(RESULT, Side.LEFT), DEFINITION, words()))
+    root = parsed(heatmap_figure([field(RESULT, Side.LEFT)], DEFINITION, words()))
     outlines = [r for r in root.iter(f"{NS}rect") if r.attrib.get("stroke") == ACCENT]
     intruders = RESULT.summary().intruders(DEFINITION)
     width = 232 / DEFINITION.k
@@ -118,7 +121,7 @@ def test_a_cell_has_the_colour_of_its_value(colourmap: str) -> None:
     block = np.array([[1.0, 0.0], [0.0, 0.25]], np.float32)
     best = np.array([1.0, 0.25], np.float32)
     side = Similarity(best, best, np.array([0, 1], np.int32), block)
-    root = parsed(heatmap_figure(Field(Side.LEFT, 2, side), Definition(k=2), words(), colourmap=colourmap))
+    root = parsed(heatmap_figure([Field(Side.LEFT, 2, side)], Definition(k=2), words(), colourmap=colourmap))
     by_fill = {e.attrib["fill"]: e.attrib["d"] for e in root.iter(f"{NS}path") if e.attrib["d"].endswith("z")}
     ends = [colour(rgb) for rgb in srgb(np.array([0.0, round(0.25 * 63) / 63, 1.0]), colourmap)]
     assert by_fill[ends[2]] == "M54 62H170V178H54z"
@@ -130,7 +133,7 @@ def test_a_large_heatmap_is_pooled_and_says_so() -> None:
     block = np.random.default_rng(0).uniform(0, 1, (300, 300)).astype(np.float32)
     best = block.max(0)
     side = Similarity(best, best, block.argmax(0).astype(np.int32), block)
-    svg = heatmap_figure(Field(Side.LEFT, 300, side), Definition(k=300), words())
+    svg = heatmap_figure([Field(Side.LEFT, 300, side)], Definition(k=300), words())
     assert "maximum over 300 × 300 cosines in 96 × 96 cells" in texts(parsed(svg))
     assert len(svg) < 500_000
 
@@ -212,7 +215,7 @@ def test_the_map_has_a_cell_for_every_matrix(measure: Measure) -> None:
 def test_what_can_not_be_drawn_is_named() -> None:
     about = words()
     with pytest.raises(ValueError, match="only bounds are known"):
-        heatmap_figure(field(bounded(RESULT), Side.LEFT), DEFINITION, about)
+        heatmap_figure([field(bounded(RESULT), Side.LEFT)], DEFINITION, about)
     with pytest.raises(ValueError, match="no singular values"):
         spectrum_figure(unchanged(), DEFINITION, about)
     with pytest.raises(ValueError, match="no singular values of the update"):

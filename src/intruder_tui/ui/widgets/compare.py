@@ -121,6 +121,11 @@ class CompareView(Picture):
         return self._followed if self._asked else []
 
     @property
+    def series(self) -> tuple[list[Step], list[Step]]:
+        """The selected matrix and all matrices over the training steps; empty where no steps are known."""
+        return self._series
+
+    @property
     def _asked(self) -> bool:
         return any(step.vectors is not None or step.note for step in self._followed)
 

@@ -33,6 +33,7 @@ from intruder_tui.ui.widgets.table import IntruderPage, IntruderTable
 from intruder_tui.ui.widgets.tabs import View, ViewTabs
 from intruder_tui.ui.widgets.update import UpdateView
 from intruder_tui.ui.widgets.vector import VectorView, held
+from intruder_tui.views.compare import comparison
 from intruder_tui.views.field import Field
 from intruder_tui.views.heatmap import legend
 from intruder_tui.views.painter import GUTTER
@@ -134,8 +135,12 @@ class MatrixPane(Vertical):
         sweep, view_map = self.query_one(SweepPane), self.query_one(MapView)
         heat = self.query_one(HeatmapMap)
         heat.tell(readout.fields(one, self._desk), one.places, one.definition.eps)
+        compare, compared = self.query_one(CompareView), None
         if self._view is View.SWEEP:
             sweep.tell(scope)
+        elif self._view is View.COMPARE:
+            compare.tell(scope)
+            compared = comparison(scope.sessions, scope.definition)
         return Shown(
             one,
             scope,
@@ -148,7 +153,9 @@ class MatrixPane(Vertical):
             heat.extent,
             self.query_one(IntruderTable).order,
             self.query_one(UpdateView).known(one, self._desk),
-            self.query_one(CompareView).followed,
+            compare.followed,
+            compared,
+            compare.series,
             replace(self._look),
         )
 
@@ -252,15 +259,23 @@ class MatrixPane(Vertical):
             return self.query_one(IntruderTable).plain_row
         if self._view is View.HEATMAP and self._subject.viewable:
             return f"{self._subject.name}\t" + self.query_one("#readout", Line).text.replace("\n", "\t")
-        return f"{self._subject.name}\t{self.query_one('#finding', Line).text}"
+        said = self.query_one("#finding", Line).text
+        if not said:
+            said = " ".join(words.notice(self._subject, self._look, self._log).plain.split())
+        return f"{self._subject.name}\t{said}"
 
     def copied_table(self) -> str:
-        """What `Y` copies: the whole table."""
-        table = self.query_one(IntruderTable)
-        if self._subject is not None and self._subject.viewable:
+        """What `Y` copies: the intruder table, or the numbers behind the view in front as one."""
+        if self._page == PAGES[View.INTRUDERS]:
+            table = self.query_one(IntruderTable)
+            if self._subject is None or not self._subject.viewable:
+                return ""
             table.tell(self._subject)
             return table.plain
-        return ""
+        from intruder_tui.ui.saving import copied_table  # its writers can wait until they are needed
+
+        shown = self.shown()
+        return "" if shown is None else copied_table(shown)
 
     def on_cursor_moved(self, event: CursorMoved) -> None:
         """One cursor for the map and the table."""
