@@ -17,10 +17,13 @@ from intruder_tui.spectral.matrices import Matrix
 from intruder_tui.spectral.operators import Symmetric
 from intruder_tui.spectral.windows import FAILURE, Windows
 
-EXTRA_COLUMNS = 14
-FIRST_CHECK = 8
-CHECK_EVERY = 2
+EXTRA_COLUMNS = 10
+FIRST_CHECK = 6
+GAIN_PER_STEP = 12.0
+"""What a step divides the angles by, as a rule: says when it is worth the while to look again."""
 MOST_DIMENSIONS = 1024
+HASTE, PATIENCE = 2, 8
+"""How often windows are cut in the first proof, which one more step may make easy, and in all later ones."""
 SETTLED = 3.0
 """Residuals within this many times the rounding bound gain nothing from more steps."""
 GOOD_ANGLE = 5e-3
@@ -65,17 +68,19 @@ def top_vectors(a: Symmetric, k: int, *, seed: int = 0, good: float = GOOD_ANGLE
     start = torch.randn(width, a.size, generator=generator, dtype=a.dtype, device=a.device)
     most = min(MOST_DIMENSIONS // width, -(-a.size // width))
     lanczos = BlockLanczos(a, start, most, seed + 1)
-    known = -1
+    known, check, tried = -1, FIRST_CHECK, False
     while True:
         lanczos.step()
         done = lanczos.full or lanczos.steps >= most
-        if not done and (lanczos.steps < FIRST_CHECK or lanczos.steps % CHECK_EVERY):
+        if not done and lanczos.steps < check:
             continue
         ritz = lanczos.ritz()
-        hopeful = _hopeful(ritz, k, good)
-        if not (done or hopeful):
+        excess = _excess(ritz, k, good)
+        check = lanczos.steps + max(1, round(math.log(max(1.0, excess), GAIN_PER_STEP)))
+        if excess > 1.0 and not done:
             continue
-        gaps, ceiling = _gaps(lanczos, ritz, k, width, a.size)
+        gaps, ceiling = _gaps(lanczos, ritz, k, width, a.size, PATIENCE if done or tried else HASTE)
+        tried = True
         found = TopVectors(
             rows=_combine(ritz.vectors[:, :k], lanczos.basis()),
             values=ritz.values[:k],
@@ -122,16 +127,19 @@ def _floor(theta: Tensor, k: int) -> float:
     return float(theta[k - 1] + (theta[k] if len(theta) > k else 0.0)) / 2
 
 
-def _hopeful(ritz: Ritz, k: int, good: float) -> bool:
-    theta = ritz.values
+def _excess(ritz: Ritz, k: int, good: float) -> float:
+    """How many times too large the worst angle is, or its residual where rounding is nearer; an estimate."""
+    theta, residuals = ritz.values, ritz.residuals[:k]
     below = theta[:k] - torch.cat((theta[1 : k + 1], theta.new_zeros(1)))[:k]
     above = torch.cat((theta.new_full((1,), math.inf), theta[: k - 1] - theta[1:k]))
-    sine = ritz.residuals[:k] / torch.minimum(below, above).clamp(min=1e-300)
-    settled = ritz.residuals[:k] <= SETTLED * ritz.rounding
-    return bool(((sine <= good) | settled).all())
+    sine = residuals / torch.minimum(below, above).clamp(min=1e-300)
+    settled = residuals / max(SETTLED * ritz.rounding, 1e-300)
+    return float(torch.minimum(sine / good, settled).amax())
 
 
-def _gaps(lanczos: BlockLanczos, ritz: Ritz, k: int, probes: int, size: int) -> tuple[Tensor, float]:
+def _gaps(
+    lanczos: BlockLanczos, ritz: Ritz, k: int, probes: int, size: int, patience: int
+) -> tuple[Tensor, float]:
     theta, residuals = ritz.values, ritz.residuals
     ceiling = ceiling_of(ritz, lanczos.steps, probes, size)
     floor = _floor(theta, k)
@@ -139,7 +147,9 @@ def _gaps(lanczos: BlockLanczos, ritz: Ritz, k: int, probes: int, size: int) -> 
     if not math.isfinite(ceiling):
         return gaps, ceiling
     low, high = theta - residuals, theta + residuals
-    hidden = Windows(ritz, lanczos.start, 0, ceiling).hiding([(floor, ceiling)])[0] if len(ritz.last) else []
+    hidden: list[tuple[float, float]] = []
+    if len(ritz.last):
+        hidden = Windows(ritz, lanczos.start, 0, ceiling).hiding([(floor, ceiling)], patience)[0]
     for j in range(k):
         own = (float(low[j]), float(high[j]))
         if any(b >= own[0] for _, b in hidden):
