@@ -283,4 +283,4 @@ def _halves(low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
 
 def _outer(a: Tensor, b: Tensor) -> Tensor:
     """The products a[i, s] b[j, s] as [s, i * j]: weighted sums over s become one matrix product."""
-    return (a[:, None, :] * b[None, :, :]).flatten(0, 1).T.contiguous()
+    return (a[:, None, :] * b[None, :, :]).flatten(0, 1).T
