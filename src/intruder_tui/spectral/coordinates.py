@@ -17,6 +17,7 @@ from torch import Tensor
 
 from intruder_tui.spectral.basefactors import BaseFactors, intervals
 from intruder_tui.spectral.certified import REACH
+from intruder_tui.spectral.lanczos import BACKWARD_ERROR
 from intruder_tui.spectral.matrices import unit_for
 from intruder_tui.spectral.operators import Operator, full_precision
 from intruder_tui.spectral.pair import check
@@ -59,21 +60,27 @@ class BaseCoordinates:
             )
         operator = Operator.of(base if self.short_is_left else base.T, unit, torch.float32)
         a = wide.a.to(base.device, torch.float64)
-        b = wide.b.to(base.device, torch.float64)
+        b = wide.b.to(base.device, torch.float32)
         with full_precision():
-            seen = operator.push(a.float()).double()
+            seen = operator.push(a.float())
+            both = factors.transposed_product(torch.cat((b.T * unit, seen)))
         self._unit = unit
         self._factors = factors
         self._number = factors.clusters().to(base.device)
         self._squares = (factors.sigma.to(base.device) * unit).square()
-        self._b = factors.transposed_product(b.T.contiguous()).T.contiguous() * unit
-        self._c = factors.transposed_product(seen).T.contiguous()
         self._aa = a @ a.T
-        # How far the rounding of the vectors may turn the small matrices.
-        size_b, size_c = (float(torch.linalg.matrix_norm(t, 2)) for t in (self._b, self._c))
+        # Columns of Bt, then those of C; products in float32 are as good as the stored vectors, see below.
+        columns = both.T.contiguous()
+        self._parts = {
+            dtype: (columns.to(dtype), self._squares.to(dtype)) for dtype in (torch.float32, torch.float64)
+        }
+        # How far the rounding of the vectors, and of the products, may turn the small matrices.
+        rank = a.shape[0]
+        size_b, size_c = (float(torch.linalg.matrix_norm(t.double(), 2)) for t in both.split(rank))
         size_a = float(torch.linalg.matrix_norm(self._aa, 2))
-        self._first_order = 4 * factors.spread * size_b * size_c + 1e-6 * size_b * size_c
-        self._second_order = 2 * factors.spread * size_b**2 * size_a
+        off = factors.spread + BACKWARD_ERROR[torch.float32]
+        self._first_order = 4 * off * size_b * size_c
+        self._second_order = 2 * off * size_b**2 * size_a
 
     @property
     def size(self) -> int:
@@ -90,19 +97,23 @@ class BaseCoordinates:
         k = min(k, max(1, self.size - 1))
         top = top_vectors(_Scaled(self, scaling), k, seed=seed, good=1e-3)
         turn = abs(scaling) * self._first_order + scaling**2 * self._second_order
+        # That of the squares themselves to float32.
+        turn += torch.finfo(torch.float32).eps * float(self._squares[0])
         sine = torch.where(top.gaps > 0, (top.residuals + turn) / top.gaps.clamp(min=1e-300), 1.0)
         angles = sine.clamp(max=1.0).asin() + REACH
         cosines = top.rows.abs()
-        errors = self._factors.errors.to(cosines.device, torch.float64).expand_as(cosines)
+        errors = self._factors.errors.to(cosines.device, torch.float64) + BACKWARD_ERROR[cosines.dtype]
         return Rescaled(
-            top.values.clamp(min=0.0).sqrt() / self._unit, intervals(cosines, errors, angles, self._number)
+            top.values.clamp(min=0.0).sqrt() / self._unit,
+            intervals(cosines, errors.expand_as(cosines), angles, self._number),
         )
 
     def apply(self, x: Tensor, scaling: float) -> Tensor:
-        """The matrix above times each row of x: [b, p] -> [b, p]."""
-        on_b, on_c = x @ self._b, x @ self._c
-        inner = scaling * on_c + scaling**2 * on_b @ self._aa
-        return x * self._squares + inner @ self._b.T + (scaling * on_b) @ self._c.T
+        """The matrix above times each row of x, in float32 or float64: [b, p] -> [b, p]."""
+        columns, squares = self._parts[x.dtype]
+        on_b, on_c = (x @ columns).chunk(2, dim=1)
+        inner = scaling * on_c + scaling**2 * on_b @ self._aa.to(x.dtype)
+        return torch.addmm(x * squares, torch.cat((inner, scaling * on_b), dim=1), columns.T)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +129,7 @@ class _Scaled:
 
     @property
     def dtype(self) -> torch.dtype:
-        return torch.float64
+        return torch.float32
 
     @property
     def device(self) -> torch.device:
