@@ -33,10 +33,10 @@ from intruder_tui.shelf import Shelf
 from intruder_tui.studies.answers import StudyKind
 from intruder_tui.studies.files import StudyValue, read_study
 
-ALGORITHM = 1
+ALGORITHM = 2
 """Raised whenever the same input would give another result: older entries are then never found."""
 
-STUDY_ALGORITHM = 1
+STUDY_ALGORITHM = 2
 """The same for studies."""
 
 DEFAULT_BUDGET = 4_000_000_000

@@ -66,7 +66,8 @@ class Similarity:
         lower: [l] float32, a lower bound of best(j) = max_i |cos(x_i, y_j)| over all base vectors i < q.
         upper: [l] float32, an upper bound of best(j); equal to `lower` where the value is known.
         index: [l] int32, the i that attains best(j); -1 where unknown.
-        block: [b, b] float32, |cos|, rows base, columns tuned; [0, 0] where no value is known.
+        block: [b, b] float32, |cos|, rows base, columns tuned; a column is NaN, or all is [0, 0],
+            where no value is known.
         traits: what lies behind each match; None where only bounds are known.
         least, most: [l] float32, where best(j) is a value the range that its numerical error leaves, ties
             included; empty for `lower` and `upper` themselves.

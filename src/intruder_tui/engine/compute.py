@@ -24,7 +24,7 @@ from intruder_tui.spectral import (
     compare_with_factors,
     pack_base,
 )
-from intruder_tui.spectral.certified import SMALL
+from intruder_tui.spectral.certified import SMALL, decided, intersected
 
 
 def run_job(job: Job, cache: Cache, device: torch.device, on_stage: Callable[[str], None]) -> str:
@@ -73,15 +73,15 @@ def _compare(
     factors = load_factors(cache, recipe, base.device)
     if factors is not None:
         narrow = compare_with_factors(factors, base, tuned, k=job.k, on_stage=on_stage)
-        if narrow.unchanged or _decided(narrow, job.eps):
+        left, right = (not decided(side, job.eps) for side in (narrow.left, narrow.right))
+        if narrow.unchanged or not (left or right):
             return narrow
+        other = compare_certified(
+            base, tuned, k=job.k, eps=job.eps, left=left, right=right, escalate=False, on_stage=on_stage
+        )
+        return other if other.tier != "certificate" else intersected(narrow, other)
     # What stays open is a job of its own, so that the bounds are on the screen while it runs.
     return compare_certified(base, tuned, k=job.k, eps=job.eps, escalate=False, on_stage=on_stage)
-
-
-def _decided(comparison: Comparison, eps: float) -> bool:
-    sides = (comparison.left, comparison.right)
-    return not any(bool(((side.lower < eps) & (side.upper >= eps)).any()) for side in sides)
 
 
 def to_result(

@@ -9,13 +9,13 @@ import torch
 from torch import Tensor
 
 from intruder_tui.spectral.certified import LARGE_SHARE, REACH, bounded, operators, unknown
-from intruder_tui.spectral.conditioning import angles
-from intruder_tui.spectral.exact import Stage, rank_note, silent
+from intruder_tui.spectral.conditioning import angles, stretched
+from intruder_tui.spectral.exact import Stage, silent
 from intruder_tui.spectral.factors import Factors, factorise
 from intruder_tui.spectral.lanczos import BACKWARD_ERROR
 from intruder_tui.spectral.matrices import Stored, largest, unit_for
-from intruder_tui.spectral.operators import CACHED_ELEMENTS, Operator, Square, full_precision
-from intruder_tui.spectral.pair import Pair, measure, survey, unchanged
+from intruder_tui.spectral.operators import CACHED_ELEMENTS, Operator, Square, full_precision, normalised
+from intruder_tui.spectral.pair import Pair, measure, rank_note, survey, unchanged, vanished
 from intruder_tui.spectral.topk import TopVectors, top_vectors
 from intruder_tui.spectral.traits import clusters
 from intruder_tui.spectral.values import Comparison, LowRank, Matches, SpectralError
@@ -25,6 +25,8 @@ FINE_SHARE = 0.25
 FINE_SCALE = 2.0**-11
 BLOCK = 128
 GOOD_ANGLE = 1e-3
+SHOWN_ANGLE = 1e-2
+"""Single cosines of tuned vectors less sure than this (radians) are not told."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -139,12 +141,15 @@ def compare_with_factors(
     on_stage("reading")
     pair = survey(base, tuned)
     shorter = min(base.shape)
+    k = min(k, shorter)
     if factors.vectors.shape[0] != shorter:
         raise SpectralError(
             f"the factors are of a matrix with shorter side {factors.vectors.shape[0]}, base has {shorter}"
         )
     if pair.norm_delta == 0.0:
         return unchanged(pair)
+    if pair.vanished:
+        return vanished(pair, factors.sigma.cpu())
     with full_precision():
         ours, theirs = operators(pair)
         on_stage("finding the top vectors")
@@ -168,7 +173,7 @@ def compare_with_factors(
 
 def _top(pair: Pair, operator: Operator, k: int, seed: int) -> tuple[TopVectors, Tensor, Tensor]:
     """The top vectors, as rows, with their angles; by a factorisation where k is too large for Krylov."""
-    if k < max(3, operator.rows // LARGE_SHARE):
+    if k < min(max(3, operator.rows // LARGE_SHARE), operator.rows):
         top = top_vectors(Square(operator), k, seed=seed, good=GOOD_ANGLE)
         return top, top.rows, top.angles() + REACH
     found = factorise(pair.matrices()[1])
@@ -202,9 +207,8 @@ def _sides(
     error = factors.errors.to(rows.device)
     rounding = BACKWARD_ERROR[rows.dtype]
     if wanted[1]:
-        ours = tuned.pull(rows)
-        length = ours.norm(dim=1, keepdim=True)
-        seen = base.push(ours.div_(length))
+        ours, length = normalised(tuned.pull(rows))
+        seen = base.push(ours)
         asked = torch.cat((asked, seen))
     cosines = factors.transposed_product(asked).abs_()
     if wanted[0]:
@@ -215,9 +219,7 @@ def _sides(
         size = seen.double().norm(dim=1, keepdim=True)
         top = float(factors.sigma[0]) * unit if factors.rank else 0.0
         errors = (error * size + rounding * (size + top)) * inverse
-        # W1^T stretches the error of x by at most sigma_1 / sigma_j.
-        stretch = (ceiling**0.5 / length[:, 0].double().cpu()).clamp(min=1.0)
-        turned = (stretch * turns.tan()).atan()
+        turned = stretched(turns, ceiling**0.5, length)
         long = intervals(cosines[count:] * inverse.to(seen.dtype), errors, turned, number)
     return short, long
 
@@ -226,9 +228,11 @@ def intervals(cosines: Tensor, errors: Tensor, turns: Tensor, number: Tensor) ->
     """Matches from cosines ([k, r]), their errors ([k, r]) and angles of the tuned vectors ([k]).
 
     `number` ([r]) says which cluster each base vector belongs to. Tied ones count by their span: one of n
-    holds at least the share 1 / sqrt(n) of it, whichever vectors are chosen.
+    holds at least the share 1 / sqrt(n) of it, whichever vectors are chosen. `index` is -1 where another base
+    vector may match as well; a column of `block` is NaN where the tuned vector is too unsure to show.
     """
     count = len(cosines)
+    turns = turns.nan_to_num(nan=torch.pi / 2).clamp(0.0, torch.pi / 2)
     if cosines.shape[1] == 0:
         return bounded(torch.zeros(count, dtype=torch.float64), torch.zeros(count, dtype=torch.float64))
     exact = cosines.double()
@@ -242,14 +246,28 @@ def intervals(cosines: Tensor, errors: Tensor, turns: Tensor, number: Tensor) ->
         span, miss = spans.sqrt()[:, place], misses.sqrt()[:, place]
         low[:, tied] = (span - miss) / sizes[place].sqrt()
         high[:, tied] = span + miss
+    index = _leader(exact, low, high, turns)
+    open_ = turns >= torch.pi / 2
     lower = low.amax(dim=1).clamp(0.0, 1.0).cpu()
     lower = torch.where(lower > 0, (lower.acos() + turns).clamp(max=torch.pi / 2).cos(), 0.0)
     upper = (high.amax(dim=1).clamp(0.0, 1.0).cpu().acos() - turns).clamp(min=0.0).cos()
+    lower, upper = torch.where(open_, 0.0, lower), torch.where(open_, 1.0, upper)
     size = min(count, BLOCK)
     block = torch.zeros(size, size, dtype=torch.float64)
     part = exact[:size, :size].T.clamp(max=1.0).cpu()
     block[: part.shape[0]] = part
-    return Matches(lower, upper, exact.argmax(dim=1).cpu(), block, lower, upper)
+    block[:, turns[:size] > SHOWN_ANGLE] = torch.nan
+    return Matches(lower, upper, index, block, lower, upper)
+
+
+def _leader(cosines: Tensor, low: Tensor, high: Tensor, turns: Tensor) -> Tensor:
+    """[k] int64 on the CPU, the base vector that no other one may exceed; -1 where there is none."""
+    index = cosines.argmax(dim=1, keepdim=True)
+    least = low.gather(1, index)[:, 0]
+    others = high.scatter(1, index, -torch.inf).amax(dim=1)
+    # A turn of the tuned vector moves every cosine by at most as much.
+    sure = (least - others).cpu() >= 2 * turns
+    return torch.where(sure, index[:, 0].cpu(), -1)
 
 
 def _norm(matrix: Tensor) -> float:

@@ -11,8 +11,8 @@ from torch import Tensor
 from intruder_tui.spectral.certificate import Wanted, certify, eigenvalue_floor
 from intruder_tui.spectral.exact import Stage, compare_exact, silent
 from intruder_tui.spectral.lanczos import BACKWARD_ERROR
-from intruder_tui.spectral.operators import Operator, Square, full_precision
-from intruder_tui.spectral.pair import Pair, measure, survey, unchanged
+from intruder_tui.spectral.operators import Operator, Square, full_precision, normalised
+from intruder_tui.spectral.pair import Pair, measure, survey, unchanged, vanished
 from intruder_tui.spectral.topk import TopVectors, is_complete, top_vectors
 from intruder_tui.spectral.values import Comparison, LowRank, Matches
 
@@ -66,6 +66,8 @@ def compare_certified(
     pair = survey(base, tuned)
     if pair.norm_delta == 0.0:
         return unchanged(pair)
+    if pair.vanished:
+        return vanished(pair)
     with full_precision():
         found = _Certificate(pair, k, eps, seed, on_stage)
         if strict:
@@ -74,7 +76,7 @@ def compare_certified(
         short_matches = found.short() if short else unknown(k)
         long_matches = found.long() if long else unknown(k)
     asked = [m for m, on in ((short_matches, short), (long_matches, long)) if on]
-    if escalate and any(bool(((m.lower < eps) & (m.upper >= eps)).any()) for m in asked):
+    if escalate and not all(decided(m, eps) for m in asked):
         return compare_exact(base, tuned, on_stage=on_stage)
     sigma = found.top.values.clamp(min=0.0).sqrt() / pair.unit
     return Comparison(
@@ -99,6 +101,26 @@ def bounded(lower: Tensor, upper: Tensor) -> Matches:
     """Matches of which only bounds are known."""
     index = torch.full((len(lower),), -1, dtype=torch.int64)
     return Matches(lower, upper, index, torch.zeros(0, 0, dtype=torch.float64), lower, upper)
+
+
+def decided(matches: Matches, eps: float) -> bool:
+    """Whether every vector's bounds are sound and lie on one side of eps; NaN decides nothing."""
+    sound = (matches.lower >= 0.0) & (matches.lower <= matches.upper)
+    return bool((sound & ((matches.upper < eps) | (matches.lower >= eps))).all())
+
+
+def intersected(one: Comparison, other: Comparison) -> Comparison:
+    """What both comparisons of one pair know; values, notes and what else there is are those of `one`."""
+
+    def side(ours: Matches, theirs: Matches) -> Matches:
+        count = len(ours.lower)
+        lower = torch.maximum(ours.lower, theirs.lower[:count])
+        upper = torch.minimum(ours.upper, theirs.upper[:count])
+        sound = lower <= upper
+        lower, upper = torch.where(sound, lower, 0.0), torch.where(sound, upper, 1.0)
+        return replace(ours, lower=lower, upper=upper, least=lower, most=upper)
+
+    return replace(one, left=side(one.left, other.left), right=side(one.right, other.right))
 
 
 def working_dtype(*tensors: Tensor) -> torch.dtype:
@@ -140,14 +162,13 @@ class _Certificate:
     def long(self) -> Matches:
         """Bounds on the longer side, whose vectors are W1^T x / sigma."""
         self._on_stage("bounding the matches on the other side")
-        rows = self._tuned.pull(self.top.rows)
-        sigma = rows.norm(dim=1, keepdim=True)
-        rows = rows / sigma
+        rows, length = normalised(self._tuned.pull(self.top.rows))
         # W1^T turns the residual of x into one of y, at most sigma_1 / sigma_j times as large.
-        stretch = self.top.ceiling**0.5 / sigma[:, 0].double().cpu()
+        stretch = torch.where(length > 0, self.top.ceiling**0.5 / length, torch.inf)
         gaps = torch.minimum(self.top.gaps, self.top.values.clamp(min=0.0))
-        sine = torch.where(gaps > 0, self.top.residuals * stretch / gaps.clamp(min=1e-300), 1.0)
-        angles = sine.clamp(max=1.0).asin() + REACH
+        known = (gaps > 0) & (length > 0)
+        sine = torch.where(known, self.top.residuals * stretch / gaps.clamp(min=1e-300), 1.0)
+        angles = sine.clamp(max=1.0).asin() + REACH * stretch.clamp(min=1.0)
         square = Square(self._base, short=False)
         if self._base.columns == self._base.rows:
             return self._match(square, rows, angles)
@@ -156,6 +177,11 @@ class _Certificate:
         return self._match(square, rows, angles, floor)
 
     def _match(self, a: Square, rows: Tensor, angles: Tensor, floor: float = 0.0) -> Matches:
+        if self._eps <= 0.0:
+            return unknown(len(rows))  # no cosine is below eps
+        if self._pair.norm_base == 0.0 and not bool(self._pair.base.any()):
+            nothing = torch.zeros(len(rows), dtype=torch.float64)
+            return bounded(nothing, nothing)  # a base of zeros has no directions
         # A cosine of rounded vectors has the error of their norms.
         error = BACKWARD_ERROR[a.dtype]
         wide = math.acos(self._eps)
@@ -170,4 +196,6 @@ class _Certificate:
         lower = ((found.lower - error).clamp(0.0, 1.0).acos() + angles).clamp(max=math.pi / 2).cos()
         upper = ((found.upper + error).clamp(0.0, 1.0).acos() - angles).clamp(min=0.0).cos()
         lower = torch.where(sure & (found.lower > 0.0), lower, 0.0)
-        return bounded(lower, torch.where(sure, upper, 1.0))
+        upper = torch.where(sure, upper, 1.0)
+        sound = lower <= upper
+        return bounded(torch.where(sound, lower, 0.0), torch.where(sound, upper, 1.0))

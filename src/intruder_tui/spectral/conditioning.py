@@ -48,6 +48,16 @@ def angles(factors: Factors, *, spans: bool) -> Tensor:
     return found.clamp(max=1.0)
 
 
+def stretched(turns: Tensor, norm: float, length: Tensor) -> Tensor:
+    """Angles of W^T x / |W^T x| where those of x are at most `turns`: [k] float64, at most pi / 2.
+
+    x = cos(t) x_j + sin(t) e has the image cos(t) sigma_j y_j + sin(t) W^T e, the second part orthogonal to
+    the first and no longer than sin(t) `norm`, with norm >= norm_2(W) and `length` = |W^T x|.
+    """
+    stretch = torch.where(length > 0, norm / length, torch.inf).clamp(min=1.0)
+    return (stretch * turns.clamp(0.0, torch.pi / 2).sin()).clamp(max=1.0).asin()
+
+
 class Ranges:
     """What rounding leaves of each best(j), filled a panel of |cos| at a time.
 

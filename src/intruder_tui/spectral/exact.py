@@ -8,7 +8,7 @@ from torch import Tensor
 
 from intruder_tui.spectral.cosines import compare_long, compare_short
 from intruder_tui.spectral.factors import Factors, factorise
-from intruder_tui.spectral.pair import measure, survey, unchanged
+from intruder_tui.spectral.pair import measure, rank_note, survey, unchanged
 from intruder_tui.spectral.refine import refined, unsettled
 from intruder_tui.spectral.traits import update_bases
 from intruder_tui.spectral.values import Comparison, LowRank, Matches
@@ -92,13 +92,4 @@ def compare_exact(
         tier="float64" if "float64" in (base_factors.tier, tuned_factors.tier) else "exact",
         notes=notes,
         unchanged=False,
-    )
-
-
-def rank_note(name: str, missing: int, total: int) -> tuple[str, ...]:
-    """What is to be said of a matrix whose singular values are partly zero."""
-    if not missing:
-        return ()
-    return (
-        f"{missing} of {total} singular values of the {name} are numerically zero; they have no direction.",
     )

@@ -143,6 +143,13 @@ def _cuts(weight: Tensor, most: int) -> Iterator[slice]:
         yield slice(start, min(start + width, columns))
 
 
+def normalised(rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Unit rows and their lengths before, [k] float64 on the CPU; `rows` is overwritten, zero ones stay."""
+    length = rows.norm(dim=1, keepdim=True)
+    rows.div_(torch.where(length > 0, length, 1.0))
+    return rows, length[:, 0].double().cpu()
+
+
 class Symmetric(Protocol):
     """A symmetric positive semidefinite operator on rows."""
 

@@ -59,6 +59,11 @@ class Pair:
         return max(-1.0, min(1.0, self.inner / self.norm_base / self.norm_tuned))
 
     @property
+    def vanished(self) -> bool:
+        """Whether the tuned weight is nothing but zeros."""
+        return isinstance(self.tuned, Tensor) and self.norm_tuned == 0.0 and not bool(self.tuned.any())
+
+    @property
     def wide_base(self) -> Tensor:
         """The base with its shorter side as rows."""
         return self.base.T if self.transposed else self.base
@@ -196,3 +201,29 @@ def unchanged(pair: Pair) -> Comparison:
     none = torch.zeros(0, dtype=torch.float64)
     cosine = 1.0 if pair.norm_base else None
     return Comparison(none, none, empty_matches(), empty_matches(), measure(pair), cosine, "none", (), True)
+
+
+def vanished(pair: Pair, sigma_base: Tensor | None = None) -> Comparison:
+    """The comparison with a tuned weight of zeros: no vector is left of it."""
+    none = torch.zeros(0, dtype=torch.float64)
+    sigma = torch.zeros(min(pair.base.shape), dtype=torch.float64)
+    return Comparison(
+        sigma_base=none if sigma_base is None else sigma_base,
+        sigma_tuned=sigma,
+        left=empty_matches(),
+        right=empty_matches(),
+        update=measure(pair, spectrum=False),
+        weight_cosine=None,
+        tier="certificate",
+        notes=rank_note("tuned weight", len(sigma), len(sigma)),
+        unchanged=False,
+    )
+
+
+def rank_note(name: str, missing: int, total: int) -> tuple[str, ...]:
+    """What is to be said of a matrix whose singular values are partly zero."""
+    if not missing:
+        return ()
+    return (
+        f"{missing} of {total} singular values of the {name} are numerically zero; they have no direction.",
+    )

@@ -15,10 +15,11 @@ from torch import Tensor
 
 from intruder_tui.spectral.basefactors import BaseFactors, compare_with_factors, intervals
 from intruder_tui.spectral.certified import REACH, working_dtype
+from intruder_tui.spectral.conditioning import stretched
 from intruder_tui.spectral.coordinates import BaseCoordinates
 from intruder_tui.spectral.exact import Stage, silent
 from intruder_tui.spectral.lanczos import BACKWARD_ERROR, BlockLanczos
-from intruder_tui.spectral.operators import Operator, Square, full_precision
+from intruder_tui.spectral.operators import Operator, Square, full_precision, normalised
 from intruder_tui.spectral.pair import check
 from intruder_tui.spectral.topk import TopVectors, top_vectors
 from intruder_tui.spectral.values import LowRank, Matches
@@ -175,13 +176,8 @@ class _BothSides(BaseCoordinates):
         with full_precision():
             rows, values, angles = self._polished(operator, found, turn)
             near = self._near(rows, angles)
-            others = operator.pull(rows)
-            length = others.norm(dim=1, keepdim=True)
-            others = others / length
-            # W1^T stretches an error of x by at most sigma_1 / sigma_j.
-            stretch = (found.ceiling + turn) ** 0.5 / length[:, 0].double().cpu()
-            turned = (stretch.clamp(min=1.0) * angles.clamp(max=torch.pi / 2 - 1e-9).tan()).atan()
-            far = self._far(others, turned)
+            others, length = normalised(operator.pull(rows))
+            far = self._far(others, stretched(angles, (found.ceiling + turn) ** 0.5, length))
         one = _bounds(near, _energy(rows, self._ours))
         other = _bounds(far, _energy(others, self._theirs))
         left, right = (one, other) if self.short_is_left else (other, one)

@@ -73,7 +73,8 @@ class Matches:
         lower: [l] float64 on the CPU, a lower bound of best(j).
         upper: [l] float64, an upper bound of best(j); equal to `lower` where best(j) is known.
         index: [l] int64, the i that attains best(j); -1 where unknown.
-        block: [b, b] float64, |cos|, rows base i, columns tuned j, b <= l; [0, 0] where unknown.
+        block: [b, b] float64, |cos|, rows base i, columns tuned j, b <= l; a column is NaN, or all is [0, 0],
+            where unknown.
         least, most: [l] float64, what best(j) may be within its own rounding, for any choice among tied
             vectors; `most` holds the overlap with the span of tied base vectors too. `lower` and `upper`
             themselves where those are bounds.

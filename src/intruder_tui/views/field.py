@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,7 +45,9 @@ class Field:
     def cosine(self, base: int, tuned: int) -> float | None:
         """One |cos|; None where it is not known."""
         if self.similarity is not None and max(base, tuned) < len(self.similarity.block):
-            return float(self.similarity.block[base, tuned])
+            known = float(self.similarity.block[base, tuned])
+            if not math.isnan(known):
+                return known
         if self.whole is None:
             return None
         value = self.whole.window(base, base + 1, tuned, tuned + 1)

@@ -80,6 +80,7 @@ def profile(
     if not 0 <= j < len(side.lower):
         raise IndexError(f"tuned vector {j}: the result holds {len(side.lower)}")
     known = side.block[:, j] if j < len(side.block) else np.empty(0, np.float32)
+    known = known[~np.isnan(known)]
     if whole is not None and j < whole.shape[1]:
         known = whole.window(0, whole.shape[0], j, j + 1)[:, 0]
     return VectorProfile(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from tests.support.pairs import FAMILIES
 from tests.support.spectral_oracle import truth
 from tests.support.weights import adapter, gaussian, merged, power_law, with_spectrum
+from torch import Tensor
 
 from intruder_tui.spectral import (
     BaseCoordinates,
@@ -61,6 +64,92 @@ def test_one_side_alone_is_what_it_is_beside_the_other(shape: tuple[int, int], l
     torch.testing.assert_close(asked.upper, expected.upper, atol=1e-6, rtol=0)
     assert other.lower.tolist() == [0.0] * 5
     assert other.upper.tolist() == [1.0] * 5
+
+
+def flat(size: int) -> Tensor:
+    return torch.linspace(1.01, 1.0, size)
+
+
+def tied(size: int) -> Tensor:
+    """The second is raised to the first."""
+    return torch.cat((torch.tensor([5.0, 5.0, 4.0, 3.5]), torch.linspace(2, 0.2, size - 4)))
+
+
+def near_tied(size: int) -> Tensor:
+    return torch.cat((torch.tensor([5.0, 5.0 * (1 - 2e-7), 4.0, 3.5]), torch.linspace(2, 0.2, size - 4)))
+
+
+@pytest.mark.parametrize("spectrum", [flat, tied, near_tied])
+@pytest.mark.parametrize("shape", [(300, 300), (300, 420), (420, 300)])
+def test_intervals_of_tuned_vectors_that_are_hard_to_tell_apart(
+    spectrum: Callable[[int], Tensor], shape: tuple[int, int]
+) -> None:
+    size = min(shape)
+    distinct = torch.cat((torch.tensor([5.0, 4.5, 4.0, 3.5]), torch.linspace(2, 0.2, size - 4)))
+    base = with_spectrum(*shape, distinct, 3).float()
+    tuned = with_spectrum(*shape, spectrum(size), 3).float()
+    found = compare_with_factors(factorise_base(base), base, tuned, k=10)
+    expected = truth(base, tuned)
+    for matches, cosines in ((found.left, expected.left), (found.right, expected.right)):
+        best = torch.from_numpy(cosines[:, :10].max(axis=0))
+        assert bool(((matches.lower >= 0) & (matches.lower <= matches.upper) & (matches.upper <= 1)).all())
+        assert bool((matches.lower <= best + 1e-12).all())
+        assert bool((matches.upper >= best - 1e-12).all())
+        open_ = matches.upper - matches.lower > 0.9
+        assert bool((matches.index[open_] == -1).all())
+        assert bool(matches.block[:, open_].isnan().all())
+
+
+def test_a_value_is_told_only_of_what_is_sure() -> None:
+    """The cosines of two tied tuned vectors are no values; those beside them are."""
+    base = with_spectrum(
+        300, 420, torch.cat((torch.tensor([5.0, 4.5, 4.0, 3.5]), torch.linspace(2, 0.2, 296)))
+    )
+    tuned = with_spectrum(300, 420, tied(300))
+    found = compare_with_factors(factorise_base(base.float()), base.float(), tuned.float(), k=4)
+    for matches in (found.left, found.right):
+        assert matches.index.tolist() == [-1, -1, 2, 3]
+        assert matches.block.isnan().any(dim=0).tolist() == [True, True, False, False]
+        assert matches.upper.tolist()[:2] == [1.0, 1.0]
+        assert float(matches.lower[2:].min()) > 0.99
+
+
+def test_tied_base_vectors_have_no_best_among_them() -> None:
+    base, update = with_spectrum(80, 120, tied(80)).float(), adapter(80, 120, 4, 0.1)
+    found = compare_with_factors(factorise_base(base), base, update, k=4)
+    assert found.left.index.tolist()[:2] == [-1, -1]
+    assert found.left.index.tolist()[2:] == [2, 3]
+
+
+def test_directions_of_a_lower_rank_are_open() -> None:
+    base = gaussian(320, 360, 1).float()
+    tuned = torch.zeros_like(base)
+    tuned[3] = gaussian(1, 360, 2)[0].float()
+    found = compare_with_factors(factorise_base(base), base, tuned, k=4)
+    best = truth(base, tuned)
+    for matches, cosines in ((found.left, best.left), (found.right, best.right)):
+        assert float(matches.lower[0]) <= cosines[:, 0].max() <= float(matches.upper[0])
+        assert matches.lower[1:].tolist() == [0.0] * 3
+        assert matches.upper[1:].tolist() == [1.0] * 3
+
+
+@pytest.mark.parametrize("k", [1, 2, 3])
+def test_a_single_row_has_one_vector(k: int) -> None:
+    base, tuned = gaussian(1, 30, 1), gaussian(1, 30, 2)
+    found = compare_with_factors(factorise_base(base), base, tuned, k=k)
+    assert float(found.left.lower[0]) == pytest.approx(1.0)
+    cosine = float(torch.nn.functional.cosine_similarity(base, tuned)[0].abs())
+    assert float(found.right.lower[0]) == pytest.approx(cosine, abs=1e-3)
+    assert len(found.right.lower) == 1
+
+
+def test_a_tuned_weight_of_zeros_has_no_vectors() -> None:
+    base = gaussian(300, 320).float()
+    found = compare_with_factors(factorise_base(base), base, torch.zeros_like(base))
+    assert len(found.left.lower) == len(found.right.lower) == 0
+    assert found.notes == (
+        "300 of 300 singular values of the tuned weight are numerically zero; they have no direction.",
+    )
 
 
 def test_many_vectors_are_factorised_instead() -> None:

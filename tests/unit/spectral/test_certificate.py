@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 import torch
@@ -14,6 +15,7 @@ from tests.support.weights import adapter, gaussian, merged, power_law
 from torch import Tensor
 
 from intruder_tui.spectral import Comparison, LowRank, compare_certified, compare_exact
+from intruder_tui.spectral.certified import decided, intersected
 
 SHAPES = ((36, 36), (48, 90), (90, 48), (60, 260))
 THRESHOLDS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
@@ -161,6 +163,53 @@ def test_a_panelled_weight_gives_the_same_bounds(monkeypatch: pytest.MonkeyPatch
     panelled = certificate(base, update, 0.5)
     torch.testing.assert_close(panelled.left.upper, plain.left.upper, atol=1e-4, rtol=0)
     torch.testing.assert_close(panelled.right.lower, plain.right.lower, atol=1e-4, rtol=0)
+
+
+def test_weights_of_zeros_have_no_directions() -> None:
+    weight = gaussian(600, 600).float()
+    none = torch.zeros_like(weight)
+    from_nothing = compare_certified(none, weight)
+    for matches in (from_nothing.left, from_nothing.right):
+        assert matches.upper.tolist() == [0.0] * 10
+    to_nothing = compare_certified(weight, none)
+    assert len(to_nothing.left.lower) == len(to_nothing.right.lower) == 0
+    assert to_nothing.sigma_tuned.tolist() == [0.0] * 600
+    lone = none.clone()
+    lone[3] = weight[3]
+    one = compare_certified(weight, lone, k=3, escalate=False)
+    for matches in (one.left, one.right):
+        assert matches.lower.tolist() == [0.0] * 3
+        assert float(matches.upper[0]) < 0.5
+        assert matches.upper.tolist()[1:] == [1.0] * 2
+
+
+@pytest.mark.parametrize("hidden", ["lower", "upper"])
+def test_bounds_that_are_not_numbers_decide_nothing(hidden: str) -> None:
+    base, update = power_law_lora(60, 90, 1)
+    matches = certificate(base, update, 0.5).left
+    sure = replace(matches, lower=torch.tensor([0.0, 0.6]), upper=torch.tensor([0.4, 0.7]))
+    assert decided(sure, 0.5)
+    assert not decided(replace(sure, **{hidden: torch.tensor([torch.nan, 0.65])}), 0.5)
+    assert not decided(replace(sure, lower=torch.tensor([0.3, 0.6]), upper=torch.tensor([0.2, 0.7])), 0.5)
+    assert not decided(replace(sure, lower=torch.tensor([-0.9, 0.6])), 0.5)
+
+
+def test_what_two_comparisons_know_together() -> None:
+    base, update = power_law_lora(60, 90, 1)
+    one = certificate(base, update, 0.5)
+    first = replace(one.left, lower=torch.tensor([0.1, 0.0, 0.9]), upper=torch.tensor([0.2, 1.0, 0.95]))
+    second = replace(one.left, lower=torch.tensor([0.0, 0.6, 0.1]), upper=torch.tensor([0.4, 0.8, 0.2]))
+    both = intersected(replace(one, left=first), replace(one, left=second))
+    # Bounds that contradict each other are no bounds.
+    assert both.left.lower.tolist() == pytest.approx([0.1, 0.6, 0.0])
+    assert both.left.upper.tolist() == pytest.approx([0.2, 0.8, 1.0])
+    assert torch.equal(both.right.upper, one.right.upper)
+
+
+def test_nothing_is_below_a_threshold_of_zero() -> None:
+    found = certificate(*power_law_lora(60, 90, 1), 0.0)
+    assert decided(found.left, 0.0)
+    assert found.left.upper.tolist() == [1.0] * 8
 
 
 def test_no_update_is_an_answer() -> None:
