@@ -90,8 +90,22 @@ def _profile(shown: Shown) -> VectorProfile:
 
 
 def _heatmap(shown: Shown, mode: ColourMode) -> RenderableType:
-    k, eps = shown.scope.definition.k, shown.scope.definition.eps
-    return Heatmap(shown.fields, k, eps, mode, shown.look.glyphs, LINES, extent=shown.extent)
+    definition, look = shown.scope.definition, shown.look
+    return Heatmap(
+        shown.fields,
+        definition.k,
+        definition.eps,
+        mode,
+        look.glyphs,
+        LINES,
+        look.colourmap,
+        shown.extent,
+    )
+
+
+def _heatmap_figure(shown: Shown, head: Caption) -> str:
+    definition, colourmap = shown.scope.definition, shown.look.colourmap
+    return heatmap_figure(shown.fields, definition, head, extent=shown.extent, colourmap=colourmap)
 
 
 def _vector(shown: Shown, mode: ColourMode) -> RenderableType:
@@ -157,7 +171,7 @@ def _swept(shown: Shown) -> str:
 
 
 def _map(shown: Shown, mode: ColourMode) -> RenderableType:
-    return MapPicture(shown.map, WIDTH, None, mode, shown.look.glyphs)
+    return MapPicture(shown.map, WIDTH, None, mode, shown.look.glyphs, shown.look.colourmap)
 
 
 def _compare(shown: Shown, mode: ColourMode) -> RenderableType:
@@ -203,11 +217,7 @@ OF_MATRIX = {
         _heatmap,
         lambda shown: heatmap_document(shown.fields, shown.scope.definition, shown.extent),
         lambda shown: heatmap_csv(shown.one.name, shown.fields, shown.scope.definition, shown.extent),
-        {
-            FIGURE: lambda shown, head: heatmap_figure(
-                shown.fields, shown.scope.definition, head, extent=shown.extent
-            )
-        },
+        {FIGURE: _heatmap_figure},
     ),
     View.INTRUDERS: Form(
         _intruders,
@@ -241,7 +251,7 @@ OF_MODEL = {
         _map,
         lambda shown: map_document(shown.map),
         lambda shown: map_csv(shown.map, shown.scope.definition),
-        {FIGURE: lambda shown, head: map_figure(shown.map, head)},
+        {FIGURE: lambda shown, head: map_figure(shown.map, head, colourmap=shown.look.colourmap)},
     ),
     View.COMPARE: Form(
         _compare,
