@@ -37,7 +37,7 @@ async def test_every_view_has_its_words_at_every_size(size: tuple[int, int]) -> 
             await one.press(key)
             text = one.text()
             assert words in text
-            assert "0 and 6 match no base vector" in text
+            assert "Tuned vectors 0 and 6 match no base vector" in text
             assert "? help" in text
             assert "q quit" in text
             assert "side U" in text

@@ -249,7 +249,7 @@ async def test_worst_scans_and_ends_on_the_strongest_intruder() -> None:
         await one.settle(0.3)
         strongest = one.session.strongest(Definition())
         assert strongest is not None
-        assert one.main.selected == strongest[0]
+        assert one.main.selected == strongest.name
 
 
 async def test_worst_lets_a_person_go_elsewhere() -> None:

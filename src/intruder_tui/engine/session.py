@@ -14,7 +14,7 @@ from intruder_tui.definition import Definition
 from intruder_tui.engine.desk import Desk
 from intruder_tui.engine.jobs import Depth, Job
 from intruder_tui.engine.protocol import Broken, Dropped, Engine, Event, Failed, Finished, Ready, Stage
-from intruder_tui.engine.tally import Tallies, Tally, Totals
+from intruder_tui.engine.tally import Foremost, Tallies, Tally, Totals
 from intruder_tui.results import MatrixResult, Summary, Tier
 
 
@@ -176,7 +176,7 @@ class Session:
     def totals(self, definition: Definition) -> Totals:
         """Sums over the matrices analysed by default."""
         intruders = carriers = answered = failed = pending = 0
-        undecided = borderline = clustered = 0
+        undecided = borderline = clustered = unchanged = 0
         for name in self._default:
             state = self._states[name]
             failed += state is State.FAILED
@@ -185,6 +185,7 @@ class Session:
             if count is None:
                 continue
             answered += 1
+            unchanged += state is State.UNCHANGED
             intruders += count
             carriers += count > 0
             tally = self.tally(name, definition)
@@ -194,20 +195,31 @@ class Session:
                 clustered += tally.clustered
         matrices = len(self._default)
         return Totals(
-            intruders, carriers, undecided, answered, failed, pending, matrices, borderline, clustered
+            intruders,
+            carriers,
+            undecided,
+            answered,
+            failed,
+            pending,
+            matrices,
+            borderline,
+            clustered,
+            unchanged,
         )
 
-    def strongest(self, definition: Definition) -> tuple[str, int] | None:
-        """The intruder with the smallest upper bound of best(j): its row and rank j."""
-        found: tuple[float, str, int] | None = None
-        for name in self._summaries:
-            tally = self.tally(name, definition)
-            if tally is None or tally.strongest is None:
-                continue
-            bound, j = tally.strongest
-            if found is None or bound < found[0]:
-                found = (bound, name, j)
-        return None if found is None else found[1:]
+    def strongest(self, definition: Definition) -> Foremost | None:
+        """The intruder with the smallest upper bound of best(j), over every analysed matrix."""
+        tallies = {name: self._tallies.of(name, one, definition) for name, one in self._summaries.items()}
+        found = min(
+            ((*tally.strongest, name) for name, tally in tallies.items() if tally.strongest is not None),
+            key=lambda one: one[0],
+            default=None,
+        )
+        if found is None:
+            return None
+        bound, j, name = found
+        others = (tally.rival if other == name else tally.lowest for other, tally in tallies.items())
+        return Foremost(name, j, all(lower >= bound for lower in others))
 
     # What is asked for ---------------------------------------------------------------------------
 

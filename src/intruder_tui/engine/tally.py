@@ -20,6 +20,7 @@ class Totals:
         failed, pending, matrices: matrices without one, asked for, and in all.
         borderline: vectors whose value and eps differ by less than its numerical error; not counted.
         clustered: vectors below eps that a cluster of tied base vectors holds together; not counted.
+        unchanged: answered matrices whose dW is zero.
     """
 
     intruders: int
@@ -31,6 +32,7 @@ class Totals:
     matrices: int
     borderline: int = 0
     clustered: int = 0
+    unchanged: int = 0
 
     @property
     def open(self) -> int:
@@ -40,18 +42,38 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """One row's vectors by verdict, and the smallest upper bound of an intruder's best(j) with its rank."""
+    """One row's vectors by verdict, and what tells its strongest intruder.
+
+    Attributes:
+        strongest: the smallest upper bound of an intruder's best(j), and its rank j.
+        lowest: the smallest lower bound of any best(j), j < k; 1 where there is no vector.
+        rival: the same without the strongest.
+    """
 
     intruders: int
     undecided: int
     strongest: tuple[float, int] | None
     borderline: int = 0
     clustered: int = 0
+    lowest: float = 1.0
+    rival: float = 1.0
 
     @property
     def open(self) -> int:
         """Vectors that are neither certainly intruders nor certainly none."""
         return self.undecided + self.borderline + self.clustered
+
+
+@dataclass(frozen=True, slots=True)
+class Foremost:
+    """The intruder with the smallest upper bound of best(j): its row and rank j.
+
+    `certain` where no other vector's bounds leave room for a lower best(j).
+    """
+
+    name: str
+    j: int
+    certain: bool
 
 
 class Tallies:
@@ -81,10 +103,14 @@ def _count(summary: Summary, definition: Definition) -> Tally:
     intruders = [j for j, verdict in enumerate(verdicts) if verdict is Verdict.INTRUDER]
     upper = summary.side(definition.side).upper
     strongest = min(((float(upper[j]), j) for j in intruders), default=None)
+    lower = summary.side(definition.side).lower[: len(verdicts)].tolist()
+    chosen = None if strongest is None else strongest[1]
     return Tally(
         len(intruders),
         verdicts.count(Verdict.UNDECIDED),
         strongest,
         verdicts.count(Verdict.BORDERLINE),
         verdicts.count(Verdict.CLUSTERED),
+        min(lower, default=1.0),
+        min((low for j, low in enumerate(lower) if j != chosen), default=1.0),
     )

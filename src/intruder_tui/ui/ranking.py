@@ -58,8 +58,8 @@ def value(order: Order, session: Session, name: str, definition: Definition, gly
     if not len(upper):
         return None
     j = int(upper.argmin())
-    bound = "" if side.exact(j) else glyphs.at_most.strip()
-    return Value(float(upper[j]), f"{bound}{upper[j]:.2f}")
+    text = numbers.at_most(float(side.lower[j]), float(upper[j]), eps=definition.eps, glyphs=glyphs)
+    return Value(float(upper[j]), text)
 
 
 def ranked(

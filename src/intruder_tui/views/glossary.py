@@ -25,7 +25,8 @@ def definition_in_force(definition: Definition, glyphs: Glyphs = UNICODE, switch
         (f"{glyphs.eps} {definition.eps:.2f}", "the threshold; changing side, k or it computes nothing anew"),
         (
             "strongest",
-            "the intruder with the lowest best match in the whole checkpoint: the most foreign one",
+            "the intruder with the lowest best match in the whole checkpoint: the most foreign one; "
+            '"strongest known" while bounds leave room for a lower one elsewhere',
         ),
         (
             f"{glyphs.sigma} rank",

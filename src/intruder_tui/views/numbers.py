@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from intruder_tui.views.glyphs import UNICODE, Glyphs
 
@@ -11,29 +11,57 @@ from intruder_tui.views.glyphs import UNICODE, Glyphs
 def cosine(
     lower: float, upper: float, *, decimals: int = 2, eps: float | None = None, glyphs: Glyphs = UNICODE
 ) -> str:
-    """A best cosine: "0.31" for a value, "≤ 0.31", "≥ 0.47" or "0.47–0.52" for an interval.
+    """A best cosine: "0.31" for a value, "≤ 0.31" or "0.47–0.52" for an interval, rounded outward.
 
-    With `eps`, a value whose rounding would land on the other side of the threshold, or on it, gets as many
-    decimals (up to six) as it takes to be seen on its own side.
+    With `eps`, a value or an end whose rounding would land on the other side of the threshold, or on it, gets
+    as many decimals (up to six) as it takes to be seen on its own side.
     """
     if lower == upper:
-        while eps is not None and decimals < 6 and _misleads(lower, decimals, eps):
-            decimals += 1
-        return f"{lower:.{decimals}f}"
+        return _value(lower, decimals, eps)
     agreed = f"{lower:.{decimals}f}"
-    if agreed == f"{upper:.{decimals}f}" and (eps is None or not _misleads(upper, decimals, eps)):
+    if agreed == f"{upper:.{decimals}f}" and not _misleads(upper, float(agreed), eps):
         return agreed  # every digit shown is certain
-    unit = 10**decimals
-    low = math.floor(lower * unit + 1e-9) / unit
-    high = min(math.ceil(upper * unit - 1e-9) / unit, 1.0)
+    places = _places(lambda places: _misleads(upper, _raised(upper, places), eps), decimals)
+    low = _lowered(lower, places)
     if low <= 0:
-        return f"{glyphs.at_most}{high:.{decimals}f}"
-    return f"{low:.{decimals}f}{glyphs.to}{high:.{decimals}f}"
+        return f"{glyphs.at_most}{_raised(upper, places):.{places}f}"
+    places = _places(lambda places: _misleads(lower, _lowered(lower, places), eps), places)
+    return f"{_lowered(lower, places):.{places}f}{glyphs.to}{_raised(upper, places):.{places}f}"
 
 
-def _misleads(value: float, decimals: int, eps: float) -> bool:
-    shown = round(value, decimals)
-    return (value < eps) != (shown < eps)
+def at_most(lower: float, upper: float, *, eps: float | None = None, glyphs: Glyphs = UNICODE) -> str:
+    """The upper end alone, where there is little room: "0.31" for a value, "≤0.32" for an interval."""
+    if lower == upper:
+        return _value(lower, 2, eps)
+    places = _places(lambda places: _misleads(upper, _raised(upper, places), eps), 2)
+    return f"{glyphs.at_most.strip()}{_raised(upper, places):.{places}f}"
+
+
+def _value(value: float, decimals: int, eps: float | None) -> str:
+    places = _places(lambda places: _misleads(value, round(value, places), eps), decimals)
+    return f"{value:.{places}f}"
+
+
+def _places(misleads: Callable[[int], bool], decimals: int) -> int:
+    """The fewest decimals, up to six, that do not mislead."""
+    while decimals < 6 and misleads(decimals):
+        decimals += 1
+    return decimals
+
+
+def _lowered(value: float, decimals: int) -> float:
+    return math.floor(value * 10.0**decimals + 1e-9) / 10.0**decimals
+
+
+def _raised(value: float, decimals: int) -> float:
+    return min(math.ceil(value * 10.0**decimals - 1e-9) / 10.0**decimals, 1.0)
+
+
+def _misleads(value: float, shown: float, eps: float | None) -> bool:
+    """Whether what is shown stands on the other side of eps, or on eps where the value does not."""
+    if eps is None or math.isclose(value, eps, rel_tol=0, abs_tol=5e-7):
+        return False
+    return (value < eps) != (shown < eps) or math.isclose(shown, eps, rel_tol=0, abs_tol=1e-9)
 
 
 def exponent(values: Sequence[float]) -> int:

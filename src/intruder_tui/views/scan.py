@@ -37,12 +37,11 @@ def strongest_of(session: Session, definition: Definition) -> Strongest | None:
     found = session.strongest(definition)
     if found is None:
         return None
-    name, j = found
-    summary = session.summary(name)
-    assert summary is not None, name
-    similarity = summary.side(definition.side)
-    short = printable(name.removesuffix(".weight"))
-    return Strongest(short, j, float(similarity.lower[j]), float(similarity.upper[j]))
+    summary = session.summary(found.name)
+    assert summary is not None, found.name
+    similarity, j = summary.side(definition.side), found.j
+    short = printable(found.name.removesuffix(".weight"))
+    return Strongest(short, j, float(similarity.lower[j]), float(similarity.upper[j]), found.certain)
 
 
 def _table(session: Session, definition: Definition) -> Table:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from intruder_tui.definition import Definition, Verdict
-from intruder_tui.results import MatrixResult
+from intruder_tui.results import MatrixResult, Similarity
 from intruder_tui.views import numbers
 from intruder_tui.views.floors import floor_of
 from intruder_tui.views.glyphs import UNICODE, Glyphs
+from intruder_tui.views.intruders import MIXING
 from intruder_tui.views.update import warning
 
 FORGETTING = (
@@ -51,16 +53,22 @@ class Totals(Protocol):
     def failed(self) -> int: ...
     @property
     def matrices(self) -> int: ...
+    @property
+    def unchanged(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Strongest:
-    """The intruder with the smallest best(j): the matrix's short name, its rank, bounds of best(j)."""
+    """The intruder with the smallest best(j): the matrix's short name, its rank, bounds of best(j).
+
+    `certain` where no bounds of another vector leave room for a lower one.
+    """
 
     matrix: str
     j: int
     lower: float
     upper: float
+    certain: bool = True
 
 
 def session_sentence(
@@ -69,12 +77,20 @@ def session_sentence(
     """One line on a whole checkpoint: how many intruders, in how many matrices, the strongest."""
     if totals.matrices == 0:
         return "No weight matrix can be compared."
-    if totals.answered == 0:
-        parts = [f"{numbers.plural(totals.matrices, 'matrix', 'matrices')}, none analysed yet"]
+    left = totals.matrices - totals.answered - totals.failed
+    if totals.answered == totals.unchanged and left:
+        unknown = numbers.plural(totals.matrices - totals.unchanged, "matrix", "matrices")
+        others = f", {totals.unchanged} unchanged" if totals.unchanged else ""
+        parts = [f"{unknown}, none analysed yet{others}"]
+    elif totals.answered == 0:
+        parts = [f"{numbers.plural(totals.matrices, 'matrix', 'matrices')}, none analysed"]
     else:
-        whole = totals.answered == totals.matrices
         matrices = numbers.plural(totals.answered, "matrix", "matrices")
-        scope = matrices if whole else f"{matrices} analysed so far"
+        scope = matrices
+        if left:
+            scope = f"{matrices} analysed so far"
+        elif totals.failed:
+            scope = f"{matrices} analysed"
         if totals.intruders == 0:
             parts = [f"No intruder dimension in the top {definition.k} of {scope}"]
         else:
@@ -82,7 +98,8 @@ def session_sentence(
             parts = [f"{count} in {totals.carriers} of {scope}"]
     if strongest is not None:
         best = numbers.cosine(strongest.lower, strongest.upper, eps=definition.eps, glyphs=glyphs)
-        parts.append(f"strongest: {strongest.matrix}, {glyphs.sigma} rank {strongest.j}, best match {best}")
+        which = "strongest" if strongest.certain else "strongest known"
+        parts.append(f"{which}: {strongest.matrix}, {glyphs.sigma} rank {strongest.j}, best match {best}")
     for number, verdict in (
         (totals.undecided, Verdict.UNDECIDED),
         (totals.borderline, Verdict.BORDERLINE),
@@ -103,7 +120,8 @@ def matrix_sentence(result: MatrixResult, definition: Definition, glyphs: Glyphs
     verdicts = similarity.verdicts(definition)
     found = [j for j, v in enumerate(verdicts) if v is Verdict.INTRUDER]
     open_ones = any(v.open for v in verdicts)
-    setting = f"{definition.side.value} side, {glyphs.eps} {definition.eps:.2f}"
+    eps, side = f"{glyphs.eps} {definition.eps:.2f}", f"side {definition.side.value}"
+    meaning = ""
 
     def best(j: int) -> str:
         lower, upper = float(similarity.lower[j]), float(similarity.upper[j])
@@ -113,14 +131,15 @@ def matrix_sentence(result: MatrixResult, definition: Definition, glyphs: Glyphs
         few = found[:4]
         listed = _listed([str(j) for j in few], len(found) - len(few))
         bests = ", ".join(best(j) for j in few) + (", ..." if len(found) > len(few) else "")
-        verb = "matches" if len(found) == 1 else "match"
-        sentence = f"{listed} {verb} no base vector (best {bests}; {setting})"
+        which = f"Tuned vector {listed} matches" if len(found) == 1 else f"Tuned vectors {listed} match"
+        sentence = f"{which} no base vector: best |cos| {bests} < {eps}, {side}"
+        meaning = _meaning(similarity, found)
     elif open_ones:
-        sentence = f"None of the top {len(verdicts)} is certainly an intruder ({setting})"
+        sentence = f"None of the top {len(verdicts)} is certainly an intruder ({side}, {eps})"
     else:
         weakest = min(range(len(verdicts)), key=lambda j: float(similarity.lower[j]))
         sentence = f"All top {len(verdicts)} match a base vector; weakest {weakest}"
-        sentence += f" at {best(weakest)} ({setting})"
+        sentence += f" at {best(weakest)} ({side}, {eps})"
     for verdict, why in (
         (Verdict.UNDECIDED, f"{glyphs.eps} lies within the bounds"),
         (Verdict.BORDERLINE, f"{glyphs.eps} lies within the numerical error"),
@@ -130,7 +149,20 @@ def matrix_sentence(result: MatrixResult, definition: Definition, glyphs: Glyphs
             sentence += f"; {count} {verdict.value}: {why}"
     if len(verdicts) < definition.k:
         sentence += f"; {len(verdicts)} of k = {definition.k} are known"
-    return sentence + "."
+    return f"{sentence}.{meaning}"
+
+
+def _meaning(similarity: Similarity, found: Sequence[int]) -> str:
+    """What intruders are made of, as far as that is known: new directions, or neighbours mixed (inferred)."""
+    if similarity.traits is None:
+        return ""
+    shares = [float(similarity.traits.window_share[j]) for j in found]
+    mixed = sum(share > MIXING for share in shares)
+    if len(found) == 1:
+        return " Perhaps neighbours mixed, nothing new." if mixed else " A new direction."
+    if mixed:
+        return f" {mixed} of them perhaps neighbours mixed, nothing new."
+    return " New directions."
 
 
 def remarks(result: MatrixResult, definition: Definition) -> list[str]:

@@ -54,6 +54,35 @@ def test_cosines(low: float, high: float, text: str) -> None:
 def test_a_value_just_below_eps_gets_another_decimal() -> None:
     assert numbers.cosine(0.4996, 0.4996, eps=0.5) == "0.4996"
     assert numbers.cosine(0.4996, 0.4996) == "0.50"
+    assert numbers.cosine(0.502, 0.502, eps=0.5) == "0.502"
+    assert numbers.cosine(0.497, 0.497, eps=0.5) == "0.497"
+    assert numbers.cosine(0.5, 0.5, eps=0.5) == "0.50"
+    assert numbers.cosine(0.0, 0.4915, eps=0.5) == "≤ 0.492"
+    assert numbers.cosine(0.5034, 0.6, eps=0.5) == "0.503–0.600"
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "eps", "text"),
+    [
+        (0.314, 0.314, 0.5, "0.31"),
+        (0.1, 0.311, 0.5, "≤0.32"),
+        (0.1, 0.4915, 0.5, "≤0.492"),
+        (0.1, 0.4915, None, "≤0.50"),
+        (0.502, 0.502, 0.5, "0.502"),
+    ],
+)
+def test_an_upper_end_alone_is_rounded_up(low: float, high: float, eps: float | None, text: str) -> None:
+    assert numbers.at_most(low, high, eps=eps) == text
+
+
+@given(UNIT, UNIT, st.floats(0, 1).map(lambda eps: round(eps, 2)))
+def test_a_short_bound_is_never_below_the_bound(a: float, b: float, eps: float) -> None:
+    low, high = sorted((a, b))
+    assume(low != high)
+    assume(abs(high - eps) > 1e-5)
+    shown = float(numbers.at_most(low, high, eps=eps).removeprefix("≤"))
+    assert shown >= high - 1e-8
+    assert (shown < eps) == (high < eps)
 
 
 def test_cosines_in_ascii() -> None:

@@ -10,6 +10,7 @@ from tests.support.results import bounded, clean, planted, unchanged
 
 from intruder_tui.definition import Definition, Side
 from intruder_tui.engine.tally import Totals
+from intruder_tui.results import MatrixResult, Traits
 from intruder_tui.views.glyphs import ASCII
 from intruder_tui.views.sentence import Strongest, inferences, matrix_sentence, remarks, session_sentence
 
@@ -28,13 +29,20 @@ def totals(**given: int) -> Totals:
         (totals(), "224 matrices, none analysed yet"),
         (totals(answered=3), "No intruder dimension in the top 10 of 3 matrices analysed so far"),
         (totals(answered=224), "No intruder dimension in the top 10 of 224 matrices"),
+        (totals(answered=24, unchanged=24), "200 matrices, none analysed yet, 24 unchanged"),
+        (totals(answered=224, unchanged=224), "No intruder dimension in the top 10 of 224 matrices"),
+        (
+            totals(answered=223, failed=1),
+            "No intruder dimension in the top 10 of 223 matrices analysed; 1 failed",
+        ),
+        (totals(failed=224), "224 matrices, none analysed; 224 failed"),
         (
             totals(answered=112, intruders=3, carriers=2),
             "3 intruder dimensions in 2 of 112 matrices analysed so far",
         ),
         (
-            totals(answered=224, intruders=1, carriers=1, undecided=2, failed=4),
-            "1 intruder dimension in 1 of 224 matrices; 2 undecided; 4 failed",
+            totals(answered=220, intruders=1, carriers=1, undecided=2, failed=4),
+            "1 intruder dimension in 1 of 220 matrices analysed; 2 undecided; 4 failed",
         ),
     ],
 )
@@ -46,6 +54,10 @@ def test_the_strongest_is_named() -> None:
     strongest = Strongest("layers.3 q_proj", 0, 0.083, 0.083)
     text = session_sentence(totals(answered=224, intruders=1, carriers=1), strongest, PAPER)
     assert text.endswith("; strongest: layers.3 q_proj, σ rank 0, best match 0.08")
+    rivalled = session_sentence(
+        totals(answered=224, intruders=1, carriers=1), replace(strongest, certain=False), PAPER
+    )
+    assert "; strongest known: layers.3" in rivalled
     bound = replace(strongest, lower=0.0, upper=0.31)
     ascii_text = session_sentence(totals(answered=1, intruders=1, carriers=1), bound, PAPER, ASCII)
     assert ascii_text.endswith("sigma rank 0, best match <= 0.31")
@@ -55,19 +67,40 @@ def test_the_strongest_is_named() -> None:
 def test_intruders_are_listed_with_their_best() -> None:
     assert (
         matrix_sentence(planted(96, 96, (1.2, 0.3)), PAPER)
-        == "0 and 6 match no base vector (best 0.46, 0.38; U side, ε 0.50)."
+        == "Tuned vectors 0 and 6 match no base vector: best |cos| 0.46, 0.38 < ε 0.50, side U."
     )
+
+
+def test_what_an_intruder_is_made_of_is_said_where_it_is_known() -> None:
+    plain = planted(96, 96, (1.2, 0.3))
+
+    def made_of(share: float) -> MatrixResult:
+        shares = np.full(len(plain.left.lower), 0.1, np.float32)
+        shares[0] = share
+        ones = np.ones(len(shares), np.int32)
+        return replace(plain, left=replace(plain.left, traits=Traits(shares, shares, shares, ones, ones, 3)))
+
+    result, mixed = made_of(0.1), made_of(0.8)
+    assert matrix_sentence(result, PAPER).endswith(" New directions.")
+    assert matrix_sentence(mixed, PAPER).endswith(" 1 of them perhaps neighbours mixed, nothing new.")
+    one = replace(PAPER, k=1)
+    assert matrix_sentence(mixed, one) == (
+        "Tuned vector 0 matches no base vector: best |cos| 0.46 < ε 0.50, side U. "
+        "Perhaps neighbours mixed, nothing new."
+    )
+    assert matrix_sentence(result, one).endswith(" A new direction.")
+    assert matrix_sentence(plain, one).endswith(", side U.")  # nothing is known of what it is made of
 
 
 def test_many_intruders_are_counted() -> None:
     text = matrix_sentence(planted(96, 96, (1.2, 1.1, 1.0, 0.9, 0.8, 0.7)), PAPER)
-    assert " and 2 more match no base vector (best " in text
+    assert " and 2 more match no base vector: best |cos| " in text
 
 
 def test_a_clean_matrix_names_its_weakest_match() -> None:
     text = matrix_sentence(clean(), replace(PAPER, side=Side.RIGHT))
     assert text.startswith("All top 10 match a base vector; weakest ")
-    assert "V side" in text
+    assert "side V" in text
 
 
 def test_bounds_that_straddle_eps_are_undecided() -> None:
@@ -124,7 +157,7 @@ def test_what_is_near_the_threshold_or_among_ties_is_named_and_not_counted() -> 
     )
     text = matrix_sentence(replace(result, left=doubtful), Definition(k=3))
     assert text == (
-        "0 matches no base vector (best 0.20; U side, ε 0.50)"
+        "Tuned vector 0 matches no base vector: best |cos| 0.20 < ε 0.50, side U"
         "; 1 borderline: ε lies within the numerical error"
         "; 1 clustered: the span of tied base vectors matches, no single one does."
     )

@@ -75,7 +75,7 @@ def test_a_series_from_sessions() -> None:
     strongest = sessions[0].strongest(Definition())
     assert strongest is not None
     assert whole[1].lowest is not None
-    assert whole[1].lowest.j == strongest[1]
+    assert whole[1].lowest.j == strongest.j
     assert whole[0].certain in (0, None)
 
 

@@ -106,7 +106,8 @@ class HelpScreen(ModalScreen[None]):
             ),
             (
                 "by lowest cos",
-                "the lowest best(j) of every analysed matrix, which stands on its row",
+                "the lowest best(j) of every analysed matrix, which stands on its row; bounds, marked "
+                f"{self._look.glyphs.at_most.strip()}, are ordered by their upper end",
             ),
             ("by update", "Frobenius norm of dW over that of W0, largest first; it stands on the row"),
             (

@@ -84,7 +84,7 @@ class Scanning(Front):
             self._follow_worst = False
             worst = self.session.strongest(self._definition)
             if worst is not None:
-                self._select(worst[0])
+                self._select(worst.name)
 
     def _tick(self) -> None:
         """One step of the slow mark on the rows that compute, and of the times that are shown."""
