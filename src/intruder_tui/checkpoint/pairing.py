@@ -19,6 +19,7 @@ from intruder_tui.checkpoint.order import natural_key
 from intruder_tui.checkpoint.pairs import Pairing, Row, RowKind, Source
 from intruder_tui.checkpoint.renames import Renames, parse_renames
 from intruder_tui.checkpoint.rows import model_rows
+from intruder_tui.checkpoint.rules import AMBIGUOUS
 
 if TYPE_CHECKING:
     from intruder_tui.checkpoint.adapter import Adapter
@@ -136,6 +137,12 @@ def _nothing_to_analyse(rows: Sequence[Row]) -> tuple[str, ...]:
         return ()
     on_both = [row for row in rows if row.kind is not RowKind.UNPAIRED]
     if not on_both:
+        ambiguous = [row for row in rows if AMBIGUOUS in row.reason]
+        if ambiguous:
+            return (
+                f"no weight has the same name on both sides, and {len(ambiguous)} names have more than one "
+                f"likely partner, such as {printable(ambiguous[0].name)}: --map says which means which",
+            )
         return ("no weight has the same name on both sides: these look like different models",)
     refused = [row for row in on_both if row.kind is RowKind.REFUSED]
     named: dict[str, str] = {}

@@ -57,6 +57,10 @@ _GRANITE = {
 }
 
 
+AMBIGUOUS = "ambiguous"
+"""How the reason of a name with more than one likely partner begins."""
+
+
 @dataclass(frozen=True, slots=True)
 class Match:
     """Two names for one weight, and the rule that says so."""
@@ -108,10 +112,10 @@ def match_names(
     ambiguous_tuned: dict[str, str] = {}
     for name, found in candidates.items():
         if len(found) > 1:
-            ambiguous_tuned[name] = f"ambiguous: it could be {len(found)} weights of the base"
+            ambiguous_tuned[name] = f"{AMBIGUOUS}: it could be {len(found)} weights of the base"
     for name, found in rivals.items():
         if len(found) > 1:
-            ambiguous_base[name] = f"ambiguous: {len(found)} weights of the tuned model could be this one"
+            ambiguous_base[name] = f"{AMBIGUOUS}: {len(found)} weights of the tuned model could be this one"
     for name, found in candidates.items():
         if len(found) == 1 and (only := next(iter(found))) not in ambiguous_base:
             matches.append(Match(only, name, found[only]))
@@ -120,7 +124,7 @@ def match_names(
     right = [name for name in right if name not in ambiguous_tuned]
     voted = vote(_unique_plain(left), _unique_plain(right), lambda b, t: _fits(b, t, shapes))
     matches += [Match(b, t, str(rewrite)) for b, t, rewrite in voted.pairs]
-    contested = "ambiguous: two rewrites of its prefix have about as many weights behind them"
+    contested = f"{AMBIGUOUS}: two rewrites of its prefix have about as many weights behind them"
     ambiguous_base |= dict.fromkeys(voted.contested_base, contested)
     ambiguous_tuned |= dict.fromkeys(voted.contested_tuned, contested)
     return Matching(tuple(matches), ambiguous_base, ambiguous_tuned)

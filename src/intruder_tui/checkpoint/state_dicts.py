@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from intruder_tui.checkpoint.errors import CheckpointError
@@ -11,28 +13,46 @@ _NESTED = ("state_dict", "model_state_dict", "model", "module", "model_state", "
 """Keys that trainers put a model's tensors under, in the order they are looked for."""
 
 
-def state_dict_of(top: Any) -> tuple[dict[str, Described], str]:
-    """The tensors by name of a state dict at the top or under a usual key, and that key (empty: the top).
+@dataclass(frozen=True, slots=True)
+class StateDict:
+    """A model's tensors as they were saved.
+
+    Attributes:
+        tensors: by name.
+        key: what they lay under ("model.module"); empty at the top.
+        left_out: names beside them of what is no plain tensor, each with what it is.
+    """
+
+    tensors: Mapping[str, Described]
+    key: str
+    left_out: Mapping[str, str]
+
+
+def state_dict_of(top: Any) -> StateDict:
+    """The state dict at the top of what was saved, or under a usual key.
 
     Raises:
         CheckpointError: there are none; the message says what is there instead.
     """
-    if tensors := _tensors_in(top):
-        return tensors, ""
+    if state := _state_dict(top, ""):
+        return state
     for key in _NESTED:
         found = top.get(key) if isinstance(top, dict) else None
-        if tensors := _tensors_in(found):
-            return tensors, key
+        if state := _state_dict(found, key):
+            return state
         for inner in _NESTED:
-            if isinstance(found, dict) and (tensors := _tensors_in(found.get(inner))):
-                return tensors, f"{key}.{inner}"
+            if isinstance(found, dict) and (state := _state_dict(found.get(inner), f"{key}.{inner}")):
+                return state
     raise CheckpointError(_instead(top))
 
 
-def _tensors_in(value: Any) -> dict[str, Described]:
+def _state_dict(value: Any, key: str) -> StateDict | None:
     if not isinstance(value, dict):
-        return {}
-    return {name: one for name, one in value.items() if isinstance(one, Described) and isinstance(name, str)}
+        return None
+    named = {name: one for name, one in value.items() if isinstance(name, str)}
+    tensors = {name: one for name, one in named.items() if isinstance(one, Described)}
+    left_out = {name: one.called for name, one in named.items() if isinstance(one, Unknown)}
+    return StateDict(tensors, key, left_out) if tensors else None
 
 
 def _instead(top: Any) -> str:

@@ -12,6 +12,7 @@ import zipfile
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from intruder_tui.checkpoint.errors import CheckpointError
@@ -19,7 +20,7 @@ from intruder_tui.checkpoint.files import opened, read_exactly, shown, stamp_of
 from intruder_tui.checkpoint.headers import Header, Place
 from intruder_tui.checkpoint.names import printable
 from intruder_tui.checkpoint.recipes import FileStamp, StoredTensor
-from intruder_tui.checkpoint.state_dicts import state_dict_of
+from intruder_tui.checkpoint.state_dicts import StateDict, state_dict_of
 from intruder_tui.checkpoint.torch_pickle import describe_pickle
 from intruder_tui.checkpoint.torch_tensors import SIZES, Described, PickleError
 
@@ -39,8 +40,7 @@ class _Archive:
 
     stamp: FileStamp
     members: Mapping[str, tuple[int, int]]
-    tensors: Mapping[str, Described]
-    key: str
+    state: StateDict
 
 
 def read_torch_header(path: Path) -> Header:
@@ -54,15 +54,25 @@ def read_torch_header(path: Path) -> Header:
     tensors: dict[str, StoredTensor] = {}
     aliases: dict[str, str] = {}
     seen: dict[tuple[object, ...], str] = {}
-    for name, tensor in archive.tensors.items():
+    for name, tensor in archive.state.tensors.items():
         layout = (tensor.storage.member, tensor.dtype, tensor.offset, tensor.shape, tensor.strides)
         first = seen.setdefault(layout, name) if 0 not in tensor.shape else name
         if first != name:
             aliases[name] = first
         else:
             tensors[name] = StoredTensor(str(path), name, tensor.dtype, tensor.shape, archive.stamp)
-    notes = (f"read from its {printable(archive.key, 40)!r}",) if archive.key else ()
-    return Header(path, tensors, {}, aliases, notes)
+    return Header(path, tensors, {}, aliases, _notes(archive.state))
+
+
+def _notes(state: StateDict) -> tuple[str, ...]:
+    notes = (f"read from its {printable(state.key, 40)!r}",) if state.key else ()
+    if not state.left_out:
+        return notes
+    some = [
+        f"{printable(name, 60)} ({printable(what, 60)})" for name, what in islice(state.left_out.items(), 3)
+    ]
+    more = f" and {len(state.left_out) - 3} more" if len(state.left_out) > 3 else ""
+    return (*notes, f"left out, since no plain tensor: {', '.join(some)}{more}")
 
 
 def torch_places(path: Path) -> dict[str, Place]:
@@ -73,7 +83,7 @@ def torch_places(path: Path) -> dict[str, Place]:
     """
     archive = _read(path)
     places = {}
-    for name, tensor in archive.tensors.items():
+    for name, tensor in archive.state.tensors.items():
         size = SIZES[tensor.dtype]
         begin = archive.members[f"data/{tensor.storage.member}"][0] + tensor.offset * size
         strides = None if tensor.contiguous else tensor.strides
@@ -97,12 +107,12 @@ def _read(path: Path) -> _Archive:
         if stamp_of(os.fstat(descriptor)) != stamp:
             raise CheckpointError(f"{shown(path)}: changed while its header was read")
     try:
-        tensors, key = state_dict_of(top)
+        state = state_dict_of(top)
     except CheckpointError as error:
         raise CheckpointError(f"{shown(path)}: {printable(str(error))}") from None
-    for name, tensor in tensors.items():
+    for name, tensor in state.tensors.items():
         _check_storage(path, name, tensor, members)
-    return _Archive(stamp, members, tensors, key)
+    return _Archive(stamp, members, state)
 
 
 def _members(path: Path, descriptor: int, stamp: FileStamp) -> dict[str, tuple[int, int]]:

@@ -102,6 +102,23 @@ class Unknown:
 
     what: str
 
+    @property
+    def called(self) -> str:
+        """What it is, for people."""
+        return next((kind for mark, kind in _KINDS.items() if mark in self.what), self.what[:60])
+
+
+_KINDS = {
+    "sparse": "a sparse tensor",
+    "_rebuild_qtensor": "a quantised tensor",
+    "_meta_tensor": "a tensor without data",
+    "_neg_view": "a negated or conjugated view",
+    "_rebuild_tensor": "a tensor of a dtype that is not read",
+    "nested": "a nested tensor",
+    "numpy": "a NumPy array",
+}
+"""What calls that are not made would give, by a part of their names."""
+
 
 def key_of(key: Any) -> Any:
     """A dictionary's key. Containers would be hashed element by element again and again: they become text."""
@@ -131,7 +148,10 @@ def called(function: Any, arguments: Any) -> Any:
             return {key_of(pair[0]): pair[1] for pair in pairs if isinstance(pair, list | tuple)}
         case "collections.defaultdict", _:
             return {}
-        case "torch._utils._rebuild_tensor_v2", (Storage() as storage, offset, shape, strides, *_):
+        case "torch._utils._rebuild_tensor_v2", (Storage() as storage, offset, shape, strides, *rest):
+            # Negation and conjugation are bits of the tensor; its bytes do not show them.
+            if len(rest) > 2 and rest[2]:
+                return Unknown("torch._neg_view")
             return _tensor(storage, storage.dtype, offset, shape, strides)
         case "torch._utils._rebuild_tensor_v3", (
             Storage() as storage,
