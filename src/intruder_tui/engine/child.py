@@ -14,6 +14,9 @@ from pathlib import Path
 from intruder_tui.cache import Cache
 from intruder_tui.engine.protocol import Broken
 
+OF_THE_TERMINAL = frozenset({signal.SIGINT, signal.SIGHUP})
+"""Ctrl-C and a closed terminal belong to the parent, with whose end this process ends."""
+
 
 def main(connection: Connection, device: str, cache: Cache, log_path: str, niceness: int = 0) -> None:
     """Serve jobs from `connection` until it closes; everything printed goes to the log."""
@@ -22,7 +25,9 @@ def main(connection: Connection, device: str, cache: Cache, log_path: str, nicen
     # Threads that spin while they wait would halve the speed of a machine that others compute on, too.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     os.environ.setdefault("GOMP_SPINCOUNT", "0")
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C belongs to the parent, which then closes the pipe
+    for number in OF_THE_TERMINAL:
+        signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, OF_THE_TERMINAL)
     threading.Thread(target=_die_with_parent, daemon=True).start()
     try:
         from intruder_tui.engine.worker import one_line, serve

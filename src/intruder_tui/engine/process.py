@@ -12,7 +12,7 @@ import queue
 import signal
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import Connection, wait
@@ -83,7 +83,8 @@ class ProcessEngine:
         self._thread: threading.Thread | None = None
         self._closing = False
         # Under Textual sys.stderr has no descriptor, and a first start of the tracker there would fail.
-        resource_tracker.ensure_running()
+        with _deaf_to_the_terminal():
+            resource_tracker.ensure_running()
         self._worker: _Worker | None = self._spawn()
 
     @property
@@ -290,7 +291,8 @@ class ProcessEngine:
             name="intruder-tui worker",
             daemon=True,
         )
-        process.start()
+        with _deaf_to_the_terminal():
+            process.start()
         theirs.close()
         return _Worker(process, ours)
 
@@ -302,9 +304,17 @@ class ProcessEngine:
             worker.connection.close()
 
 
-def _long(work: Work) -> bool:
-    """Whether it may take a factorisation's time."""
-    return isinstance(work, Study) or work.depth is Depth.EXACT
+@contextlib.contextmanager
+def _deaf_to_the_terminal() -> Iterator[None]:
+    """A process that is started here begins with these signals blocked; `child.main` then ignores them.
+
+    A terminal sends them to us and to the worker. What becomes of the worker is decided here.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, child.OF_THE_TERMINAL)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _epitaph(code: int | None) -> str:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import gc
-import signal
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar
 
@@ -35,7 +32,7 @@ from intruder_tui.ui.messages import EngineEvent
 from intruder_tui.ui.options import UiOptions
 from intruder_tui.ui.palette import Actions, ColourMaps, Matrices, Palette, Themes
 from intruder_tui.ui.relay import Relay
-from intruder_tui.ui.rescue import guard_terminal, resumable
+from intruder_tui.ui.rescue import ask_first, guard_terminal, resumable
 from intruder_tui.ui.screens.help import HelpScreen
 from intruder_tui.ui.screens.log import LogScreen
 from intruder_tui.ui.screens.main import MainScreen
@@ -75,6 +72,7 @@ class IntruderApp(App[None]):
         self._relay = Relay()
         self._started = False
         self._troubles = list(options.config.troubles)
+        self._hand_signals_back: Callable[[], None] = lambda: None
         self._ground: tuple[Theme, Ground] | None = None
         self._look = look(options, self.console.color_system, no_color=self.no_color)
         self._look.colourmap = self._first_colourmap()
@@ -174,10 +172,11 @@ class IntruderApp(App[None]):
         self.call_after_refresh(gc.enable)
         self._tell_troubles()
         self.app_resume_signal.subscribe(self, lambda _: self.call_later(self._repaint))
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            with suppress(NotImplementedError, RuntimeError, ValueError):
-                loop.add_signal_handler(number, self._end, 128 + number)
+        self._hand_signals_back = ask_first(self._end)
+
+    def on_unmount(self) -> None:
+        """What handled signals before handles them again."""
+        self._hand_signals_back()
 
     def _tell_troubles(self) -> None:
         """What of the settings could not be used: a line each in the log, the first of them here."""
