@@ -6,9 +6,10 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from tests.support.apps import TRUECOLOR, opened
 from tests.support.engines import SilentEngine
-from tests.support.llama import STRONG, llama_session
+from tests.support.llama import REFUSED, SAME, STRONG, llama_results, llama_session
 
 
 async def test_y_copies_what_is_in_front_and_says_so() -> None:
@@ -20,13 +21,64 @@ async def test_y_copies_what_is_in_front_and_says_so() -> None:
         assert one.app.clipboard.split("\t")[1] == "1"
         await one.press("4", "y")
         assert one.app.clipboard.startswith("relative update")
-        await one.press("Y")
+        await one.press("2", "Y")
         lines = one.app.clipboard.splitlines()
         assert len(lines) == 11
         assert lines[0].split("\t")[1] == "j"
 
 
-async def test_y_on_a_notice_copies_its_reason() -> None:
+@pytest.mark.parametrize(
+    ("keys", "columns", "rows"),
+    [
+        ("1", ("base_first", "tuned_first", "cosine"), 100),
+        ("3", ("j", "sigma_base", "sigma_tuned"), 96),
+        ("4", ("measure", "value"), None),
+        ("5", ("axis", "at", "intruders"), None),
+        ("6", ("module", "layer", "measure", "value"), 28),
+        ("7", ("matrix", "checkpoint", "intruders"), None),
+    ],
+)
+async def test_capital_y_copies_the_table_of_the_view_in_front(
+    keys: str, columns: tuple[str, ...], rows: int | None
+) -> None:
+    async with opened() as one:
+        await one.press("n", keys, "Y")
+        head, *lines = one.app.clipboard.splitlines()
+        assert set(columns) <= set(head.split("\t"))
+        assert {line.count("\t") for line in lines} == {head.count("\t")}
+        assert rows is None or len(lines) == rows
+
+
+async def test_capital_y_copies_the_vector_in_front() -> None:
+    async with opened() as one:
+        await one.press("n", "2", "tab", "enter", "Y")
+        head, first, *_ = (line.split("\t") for line in one.app.clipboard.splitlines())
+        value = float(first[head.index("cosine")])
+        assert value == float(llama_results()[STRONG].left.block[0, 0])
+
+
+async def test_y_on_the_spectrum_copies_the_sentence_below_it() -> None:
+    async with opened() as one:
+        await one.press("n", "3", "y")
+        assert one.app.clipboard == f"{STRONG}\t{one.line('#finding')}"
+        assert "match no base vector" in one.app.clipboard
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [(SAME, "dW is zero"), (REFUSED, "base is 160 x 96, tuned is 160 x 104")]
+)
+async def test_y_without_a_view_copies_why_there_is_none(name: str, words: str) -> None:
+    async with opened() as one:
+        one.main.go_to(name)
+        await one.settle()
+        for view in "123":
+            await one.press(view, "y")
+            assert one.app.clipboard.startswith(f"{name}\t")
+            assert words in one.app.clipboard
+            assert len(one.app.clipboard.splitlines()) == 1
+
+
+async def test_capital_y_on_a_notice_says_that_there_is_nothing() -> None:
     engine = SilentEngine()
     async with opened(llama_session(engine), engine=engine) as one:
         await one.press("Y")

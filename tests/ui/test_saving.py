@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -12,9 +10,8 @@ from xml.etree import ElementTree
 import pytest
 from tests.support.apps import TRUECOLOR, opened
 from tests.support.engines import SilentEngine
-from tests.support.llama import STRONG, llama_results, llama_session
+from tests.support.llama import llama_session
 
-from intruder_tui.definition import Definition
 from intruder_tui.export import pictures
 
 
@@ -25,42 +22,38 @@ def files(directory: Path) -> list[Path]:
 MATRIX = "tuned-lora-r16_model.layers.1.self_attn.q_proj.weight"
 
 
+ONE = ("_figure.svg",)
+SWEEP = ("_figure.svg", "_k_figure.svg")
+
+
 @pytest.mark.parametrize(
-    ("keys", "label", "figure", "words"),
+    ("keys", "label", "figures", "words"),
     [
-        (("1",), f"{MATRIX}_heatmap", True, "tuned"),
-        (("2",), f"{MATRIX}_intruders", True, "best |cos|"),
-        (("2", "tab", "enter"), f"{MATRIX}_vector", True, "Tuned vector 0"),
-        (("3",), f"{MATRIX}_spectrum", True, "rank"),
-        (("4",), f"{MATRIX}_update", True, "effective rank"),
-        (("5",), f"{MATRIX}_sweep", True, "count over k"),
-        (("5", "m"), "tuned-lora-r16_sweep", True, "count over k"),
-        (("6",), "tuned-lora-r16_map", True, "self_attn.q_proj"),
-        (("7",), "tuned-lora-r16_compare", False, "all matrices"),
+        (("1",), f"{MATRIX}_heatmap", ONE, "tuned"),
+        (("2",), f"{MATRIX}_intruders", ONE, "best |cos|"),
+        (("2", "tab", "enter"), f"{MATRIX}_vector", ONE, "Tuned vector 0"),
+        (("3",), f"{MATRIX}_spectrum", ONE, "rank"),
+        (("4",), f"{MATRIX}_update", ONE, "effective rank"),
+        (("5",), f"{MATRIX}_sweep", SWEEP, "count over k"),
+        (("5", "m"), "tuned-lora-r16_sweep", SWEEP, "count over k"),
+        (("6",), "tuned-lora-r16_map", ONE, "self_attn.q_proj"),
+        (("7",), "tuned-lora-r16_compare", (), "all matrices"),
     ],
 )
 async def test_s_saves_the_view_in_every_form(
-    tmp_path: Path, keys: tuple[str, ...], label: str, figure: bool, words: str
+    tmp_path: Path, keys: tuple[str, ...], label: str, figures: tuple[str, ...], words: str
 ) -> None:
     async with opened(options=replace(TRUECOLOR, output=tmp_path)) as one:
         await one.press("n", *keys, "s")
         await one.saved()
         names = {path.name.removeprefix(label) for path in files(tmp_path)}
-        table = {".csv"} if label.startswith(MATRIX) else set()
-        drawn = {"_figure.svg"} if figure else set()
-        assert names == {".svg", ".html", ".txt", ".json", ".png"} | table | drawn
+        assert names == {".svg", ".html", ".txt", ".json", ".csv", ".png", *figures}
         assert words in (tmp_path / f"{label}.txt").read_text()
         document = json.loads((tmp_path / f"{label}.json").read_text())
         assert document["definition"]["k"] == 10
-        for ending in (".svg", "_figure.svg") if figure else (".svg",):
+        assert {"versions", "base", "tuned", "view", "shown"} <= set(document)
+        for ending in (".svg", *figures):
             ElementTree.fromstring((tmp_path / f"{label}{ending}").read_text())
-        if table:
-            rows = list(csv.DictReader(io.StringIO((tmp_path / f"{label}.csv").read_text())))
-            found = [int(row["j"]) for row in rows if row["verdict"] == "intruder"]
-            assert found == llama_results()[STRONG].summary().intruders(Definition())
-        else:
-            counts = {row["name"]: row["counts"] for row in document["matrices"]}
-            assert counts[STRONG] == [len(llama_results()[STRONG].summary().intruders(Definition()))]
 
 
 async def test_capital_s_saves_the_whole_screen(tmp_path: Path) -> None:
@@ -96,4 +89,5 @@ async def test_a_matrix_without_an_answer_is_saved_as_it_stands(tmp_path: Path) 
             await one.saved()
         assert "Not saved" not in one.notices
         assert sum(path.suffix == ".json" for path in files(tmp_path)) == 7
-        assert not any(path.suffix == ".csv" for path in files(tmp_path))
+        tables = {path.stem.rsplit("_", 1)[1] for path in files(tmp_path) if path.suffix == ".csv"}
+        assert tables == {"map", "compare"}  # they say of every matrix that it has no answer

@@ -181,7 +181,7 @@ def _compare(shown: Shown, mode: ColourMode) -> RenderableType:
     for of, steps in zip((name, "all matrices"), shown.series, strict=True):
         if steps:
             parts += [Text(), Text(f"{of} over the training steps", strong)]
-            parts.append(SeriesView(steps, definition, mode, glyphs, len(steps) + 20))
+            parts.append(SeriesView(steps, definition, mode, glyphs, len(steps) + 24))
     if shown.followed:
         parts += [Text(), Text(f"{name}: each intruder followed", strong)]
         parts.append(TracksView(shown.followed, definition, mode, glyphs))
