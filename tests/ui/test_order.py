@@ -14,8 +14,8 @@ from intruder_tui.definition import Definition, Side
 from intruder_tui.ui.history import History
 from intruder_tui.ui.outline import ranking
 from intruder_tui.ui.ranking import Order, ranked, value
-from intruder_tui.ui.widgets.tree import shortened
 from intruder_tui.views.glyphs import UNICODE
+from intruder_tui.views.naming import fitted, shortened, trunk, within
 
 FIRST = "model.layers.0.self_attn.q_proj.weight"
 SECOND = "model.layers.0.self_attn.k_proj.weight"
@@ -135,7 +135,7 @@ def test_a_bound_is_written_as_one() -> None:
     found = value(Order.LOWEST, given, "a.weight", Definition(), UNICODE)
     upper = bounded(exact).left.upper[:10]
     assert found is not None
-    assert found.text == f"≤{np.min(upper):.2f}"
+    assert found.text == f"≤{np.ceil(100 * np.min(upper)) / 100:.2f}"
 
 
 def test_ranked_rows_are_called_by_what_tells_them_apart() -> None:
@@ -160,6 +160,22 @@ def test_a_shortened_label_keeps_its_end(room: int) -> None:
     if room > 12:
         assert short.startswith("3")
         assert short.endswith("q_proj")
+
+
+@pytest.mark.parametrize("room", range(10, 34))
+def test_a_name_that_is_cut_keeps_its_layer_and_its_end(room: int) -> None:
+    for name in ("13.self_attn.q_proj", "encoder.layers.13.self_attn.q_proj"):
+        short = fitted(name, room, "…")
+        assert len(short) <= room
+        assert "13" in short
+        assert short.endswith("q_proj")
+    assert fitted("3.self_attn.q_proj", 18, "…") == "3.self_attn.q_proj"
+
+
+def test_names_lose_what_all_layers_begin_with() -> None:
+    names = ["model.layers.3.mlp.up_proj.weight", "model.layers.12.mlp.up_proj.weight", "lm_head.weight"]
+    assert [within(name, trunk(names)) for name in names] == ["3.mlp.up_proj", "12.mlp.up_proj", "lm_head"]
+    assert trunk([*names, "vision.layers.0.w"]) == ""
 
 
 # Marks -------------------------------------------------------------------------------------------
@@ -260,6 +276,6 @@ async def test_a_narrow_title_keeps_the_order_and_how_to_renew_it() -> None:
     llama = llama_session(engine, ready=[WEAK, STRONG])
     async with opened(llama, engine=engine, size=(80, 24)) as one:
         await one.press("x", "o")
-        assert one.line("#rows") == "35 rows, by count"
+        assert one.line("#rows") == "by count, 1 marked"
         await one.press("left_square_bracket")
         assert one.line("#rows") == "by count  O renews"

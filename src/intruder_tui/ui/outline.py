@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from intruder_tui.checkpoint.names import components
+from intruder_tui.views.naming import trunk, within
 
 WEIGHT = "weight"
 MOST_TRUNKS = 3
@@ -123,25 +123,15 @@ def ranking(first: Sequence[str], others: Sequence[str]) -> Branch:
     A row is called by its whole name but for ".weight" and what all layers' names begin with.
     """
     root = Branch("")
-    trunks = {trunk for name in first if (trunk := _trunk(name))}
-    trunk = next(iter(trunks)) if len(trunks) == 1 else ""
+    common = trunk(first)
     for name in first:
-        root.children.append(Branch(name.removeprefix(trunk).removesuffix(f".{WEIGHT}"), row=name))
+        root.children.append(Branch(within(name, common), row=name))
     if others:
         group = Branch(f"the other {len(others)}" if first else f"all {len(others)}")
         group.children = outline(others).children
         root.children.append(group)
     _link(root)
     return root
-
-
-def _trunk(name: str) -> str:
-    """What stands before a name's first number, with the dot: "model.layers."."""
-    found = _TRUNK.match(name)
-    return found.group() if found else ""
-
-
-_TRUNK = re.compile(r"[^0-9]*?\.(?=[0-9]+\.)")
 
 
 def short_name(name: str) -> str:

@@ -13,7 +13,7 @@ from intruder_tui.checkpoint.names import printable
 from intruder_tui.checkpoint.pairs import RowKind
 from intruder_tui.definition import Definition
 from intruder_tui.engine.session import Session, State
-from intruder_tui.views import numbers
+from intruder_tui.views import naming, numbers
 from intruder_tui.views.glyphs import UNICODE, Glyphs
 from intruder_tui.views.palette import ColourMode, tones
 
@@ -29,7 +29,7 @@ class Count:
         certain: None while there is no answer, or where there can't be one.
         undecided: vectors that may be intruders, for want of a value or of a meaning (`Verdict.open`).
         lowest: (lower, upper) bound of the lowest best(j), j < k; None where nothing is compared.
-        unchanged, failed: why there may be nothing to count.
+        unchanged, failed, absent: why there may be nothing to count.
     """
 
     certain: int | None
@@ -37,6 +37,7 @@ class Count:
     lowest: tuple[float, float] | None = None
     unchanged: bool = False
     failed: bool = False
+    absent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +64,15 @@ class Comparison:
         labels: a name per checkpoint, no two alike.
         rows: every matrix, the largest difference first, then the largest count, then the order of the model.
         totals: per checkpoint, over its answered matrices.
-        answered, matrices: per checkpoint.
+        answered, failed, pending, matrices: per checkpoint.
     """
 
     labels: tuple[str, ...]
     rows: tuple[ComparedRow, ...]
     totals: tuple[Count, ...]
     answered: tuple[int, ...]
+    failed: tuple[int, ...]
+    pending: tuple[int, ...]
     matrices: tuple[int, ...]
 
 
@@ -103,6 +106,8 @@ def comparison(sessions: Sequence[Session], definition: Definition) -> Compariso
             for number, total in enumerate(totals)
         ),
         tuple(total.answered for total in totals),
+        tuple(total.failed for total in totals),
+        tuple(total.pending for total in totals),
         tuple(total.matrices for total in totals),
     )
 
@@ -115,19 +120,23 @@ def telling_rows(one: Comparison) -> list[ComparedRow]:
 def comparison_view(
     one: Comparison,
     *,
+    eps: float | None = None,
     width: int = 80,
     most: int = MOST_ROWS,
     mode: ColourMode = ColourMode.TRUECOLOR,
     glyphs: Glyphs = UNICODE,
 ) -> RenderableType:
-    """Totals, then the matrices with something to count; those without an intruder anywhere are summed up."""
+    """Totals, then the matrices with something to count; those without an intruder anywhere are summed up.
+
+    Names leave out what all layers' names begin with. With `eps` no cosine is rounded across it.
+    """
     tone = tones(mode)
     telling = telling_rows(one)
     everything = ComparedRow("all matrices", one.totals)
     shown = [everything, *telling[:most]]
     last = "difference" if len(one.labels) == 2 else "spread"
     texts = [
-        [*(count_text(count, glyphs) for count in row.counts), _difference(row, glyphs)] for row in shown
+        [*(count_text(count, glyphs, eps) for count in row.counts), _difference(row, glyphs)] for row in shown
     ]
     longest = max(8, min(LONGEST_LABEL, (width - 30) // max(1, len(one.labels))))
     heads = [*(_shortened(label, longest, glyphs) for label in one.labels), last]
@@ -137,8 +146,9 @@ def comparison_view(
     table.add_column("matrix", no_wrap=True)
     for head, size in zip(heads, widths, strict=True):
         table.add_column(Text(head), justify="right", no_wrap=True, min_width=size)
+    common = naming.trunk(row.name for row in one.rows)
     for row, cells in zip(shown, texts, strict=True):
-        name = _shortened(row.name.removesuffix(".weight"), room, glyphs)
+        name = naming.fitted(printable(naming.within(row.name, common)), room, glyphs.ellipsis)
         styles = [tone.accent if count.certain else tone.muted for count in row.counts] + [tone.text]
         if row is everything:
             styles = [tone.strong] * len(cells)
@@ -149,21 +159,33 @@ def comparison_view(
     parts: list[RenderableType] = [table]
     if len(telling) > most:
         parts.append(Text(f"{len(telling) - most} more", tone.muted))
-    pending = [
-        f"{label} {done} of {whole} analysed"
-        for label, done, whole in zip(one.labels, one.answered, one.matrices, strict=True)
-        if done < whole
-    ]
     quiet = sum(all(c.certain == 0 and not c.undecided for c in row.counts) for row in one.rows)
     facts = [f"{numbers.plural(quiet, 'matrix', 'matrices')} without an intruder in any"] if quiet else []
-    facts += [printable(text) for text in pending]
+    facts += [printable(text) for text in _missing(one)]
     if facts:
         parts += [Text(), Text("; ".join(facts) + ".", tone.muted)]
     return Group(*parts)
 
 
-def count_text(count: Count, glyphs: Glyphs = UNICODE) -> str:
+def _missing(one: Comparison) -> list[str]:
+    """Which checkpoints are not wholly answered; how far a scan is, the header counts as it goes."""
+    found = []
+    for label, done, failed, pending, whole in zip(
+        one.labels, one.answered, one.failed, one.pending, one.matrices, strict=True
+    ):
+        if pending > 1:
+            found.append(f"{label} is being analysed")
+        elif done + failed < whole:
+            found.append(f"{label} {done} of {whole} analysed" + (f", {failed} failed" if failed else ""))
+        elif failed:
+            found.append(f"{label} {done} analysed, {failed} failed")
+    return found
+
+
+def count_text(count: Count, glyphs: Glyphs = UNICODE, eps: float | None = None) -> str:
     """ "3 (0.08)": the count and the lowest best cosine behind it; signs where there is nothing to count."""
+    if count.absent:
+        return glyphs.dash
     if count.failed:
         return glyphs.failed
     if count.unchanged:
@@ -174,7 +196,7 @@ def count_text(count: Count, glyphs: Glyphs = UNICODE) -> str:
     if count.lowest is None:
         return text
     lower, upper = count.lowest
-    return f"{text} ({numbers.cosine(lower, upper, glyphs=glyphs)})"
+    return f"{text} ({numbers.cosine(lower, upper, eps=eps, glyphs=glyphs)})"
 
 
 def _difference(row: ComparedRow, glyphs: Glyphs) -> str:
@@ -192,7 +214,7 @@ def _count(session: Session, name: str, definition: Definition) -> Count:
     try:
         row, state = session.row(name), session.state(name)
     except KeyError:
-        return Count(None)
+        return Count(None, absent=True)
     if state is State.UNCHANGED:
         return Count(0, unchanged=True)
     summary = session.summary(name)
@@ -211,6 +233,6 @@ def _least(rows: Sequence[ComparedRow], number: int) -> tuple[float, float] | No
 
 
 def _shortened(label: str, width: int, glyphs: Glyphs) -> str:
-    """A name that keeps its end: the step of a series, the layer and the module of a matrix."""
+    """A label that keeps its end: the step of a series."""
     text = printable(label)
     return text if len(text) <= width else glyphs.ellipsis + text[-(width - len(glyphs.ellipsis)) :]

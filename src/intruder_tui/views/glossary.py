@@ -116,6 +116,8 @@ def view_entries(view: str, glyphs: Glyphs = UNICODE) -> list[Entry]:
         ],
         "Compare": [
             ("count", "intruders of each checkpoint; in brackets the lowest best(j) behind it"),
+            (glyphs.dash, "the checkpoint lacks the matrix; for a difference: fewer than two counts"),
+            (f"{glyphs.idle} {glyphs.failed} {glyphs.unchanged}", "not analysed yet; failed; unchanged"),
             ("difference", "second minus first checkpoint"),
             ("spread", "largest minus smallest of three or more checkpoints"),
         ],

@@ -31,6 +31,8 @@ DRAWN = 6
 """Tracks that are plotted and listed; the strongest intruders first."""
 GAP = 2
 """Columns between the plots."""
+MARGIN = 0.1
+"""Share of the singular values' range that stays free above and below them."""
 NARROW = 84
 """Columns below which the two plots stand one above the other."""
 
@@ -178,22 +180,29 @@ class TracksView:
         if known and not found:
             analysed = sum(step.similarity is not None for step in self.steps)
             parts.append(
-                f"No intruder in the top {self.definition.k} of any of the {analysed} steps analysed, side "
+                f"No intruder in the top {self.definition.k} of {self._counted(analysed)} analysed, side "
                 f"{self.definition.side}."
             )
         missing = [step for step in self.steps if step.vectors is None]
         if missing:
             notes = list(dict.fromkeys(step.note for step in missing if step.note))
             parts.append(
-                f"{known} of {len(self.steps)} steps have their vectors"
+                f"The vectors of {known} of {self._counted(len(self.steps))} are known"
                 + "".join(f"; {printable(note, 120)}" for note in notes[:2])
                 + "."
             )
         parts.append(
-            "A track joins vectors of neighbouring steps that lie nearest to each other; link is their "
-            f"|cos|, {LINK:.2f} or more."
+            f"A track joins vectors of neighbouring {self._noun}s that lie nearest to each other; link is "
+            f"their |cos|, {LINK:.2f} or more."
         )
         return " ".join(parts)
+
+    @property
+    def _noun(self) -> str:
+        return "step" if all(step.step is not None for step in self.steps) else "checkpoint"
+
+    def _counted(self, count: int) -> str:
+        return numbers.plural(count, self._noun)
 
     def _curves(self, shown: Sequence[Track], cosine: bool) -> list[Curve]:
         x = np.array(axis_of(self.steps)[1])
@@ -207,9 +216,13 @@ class TracksView:
         return curves
 
     def _sigmas(self, shown: Sequence[Track]) -> Plot:
+        known = [point.sigma for track in shown for point in track.points if point is not None]
+        low, high = min(known), max(known)
+        margin = MARGIN * ((high - low) or high or 1.0)
         return Plot(
             self._curves(shown, False),
             axis_of(self.steps)[0],
+            (max(0.0, low - margin), high + margin),
             whole_x=True,
             mode=self.mode,
             glyphs=self.glyphs,

@@ -5,11 +5,13 @@ from __future__ import annotations
 import pytest
 from rich.console import Console
 from tests.support.engines import SilentEngine
-from tests.support.llama import REFUSED, SAME, WEAK, llama_results, llama_session
+from tests.support.llama import REFUSED, SAME, STRONG, WEAK, llama_results, llama_session
 from tests.support.results import bounded, clean, planted
 from tests.support.sessions import matrix_row, session
 
 from intruder_tui.definition import Definition
+from intruder_tui.engine.jobs import Job
+from intruder_tui.engine.protocol import Failed
 from intruder_tui.engine.session import Session
 from intruder_tui.views.compare import Count, comparison, comparison_view, count_text, labels
 from intruder_tui.views.glyphs import ASCII
@@ -72,10 +74,10 @@ def test_the_largest_difference_comes_first() -> None:
 
 def test_golden_text() -> None:
     assert shown(two()) == [
-        "matrix                               lora      full  difference",
-        "all matrices                     3 (0.32)  1 (0.32)          -2",
-        "model.layers.1.self_attn.q_proj  2 (0.38)        ..           -",
-        "model.layers.3.mlp.down_proj     1 (0.32)  1 (0.32)           0",
+        "matrix                  lora      full  difference",
+        "all matrices        3 (0.32)  1 (0.32)          -2",
+        "1.self_attn.q_proj  2 (0.38)        ..           -",
+        "3.mlp.down_proj     1 (0.32)  1 (0.32)           0",
         "",
         "1 matrix without an intruder in any; full 2 of 27 analysed.",
     ]
@@ -89,6 +91,7 @@ def test_a_matrix_that_one_lacks_has_no_count() -> None:
     row = next(r for r in comparison([*two(), alone], Definition()).rows if r.name == name)
     assert [count.certain for count in row.counts] == [None, None, alone.count(name, Definition())]
     assert row.difference is None
+    assert [count_text(count, ASCII) for count in row.counts[:2]] == ["-", "-"]
 
 
 def test_signs() -> None:
@@ -96,6 +99,8 @@ def test_signs() -> None:
     assert count_text(Count(None, failed=True), ASCII) == "!"
     assert count_text(Count(0, unchanged=True), ASCII) == "="
     assert count_text(Count(2, 1, (0.0, 0.3)), ASCII) == "2~ (<= 0.30)"
+    assert count_text(Count(2, 0, (0.0, 0.4915)), ASCII, 0.5) == "2 (<= 0.492)"
+    assert count_text(Count(None, absent=True)) == "–"
     same = next(r for r in comparison(two(), Definition()).rows if r.name == SAME)
     assert same.counts[0].unchanged
 
@@ -107,6 +112,19 @@ def test_bounds_leave_undecided_ones() -> None:
     one.prime()
     count = comparison([one], Definition(k=20)).rows[0].counts[0]
     assert count.undecided == len(loose.summary().undecided(Definition(k=20)))
+
+
+def test_what_failed_is_counted_apart_and_a_scan_is_left_to_the_header() -> None:
+    names = [name for name in llama_results() if name != STRONG]
+    full = llama_session(SilentEngine(), ready=names, tuned="lora")
+    _, part = two()
+    full.prime()
+    failing = full.row(STRONG).pair
+    assert failing is not None
+    full.apply(Failed(Job(failing), "no memory"))
+    part.scan()
+    last = " ".join(shown([full, part])[-2:])
+    assert f"lora {len(names)} analysed, 1 failed; full is being analysed." in last
 
 
 def test_labels_are_never_alike() -> None:

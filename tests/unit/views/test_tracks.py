@@ -120,9 +120,26 @@ def map_results() -> list[object]:
 
 def test_no_intruder_no_track() -> None:
     assert tracks(steps(), Definition(eps=0.0)) == []
-    assert "No intruder in the top 10 of any of the 4 steps" in drawn(
-        TracksView(steps(), Definition(eps=0.0))
-    )
+    text = drawn(TracksView(steps(), Definition(eps=0.0)))
+    assert "No intruder in the top 10 of 4 steps analysed" in text
+    unrelated = [replace(step, step=None) for step in steps()[:1]]
+    text = " ".join(drawn(TracksView(unrelated, Definition(eps=0.0))).split())
+    assert "of 1 checkpoint analysed" in text
+    assert "step" not in text
+
+
+def test_the_axis_fits_the_singular_values() -> None:
+    known = [step.vectors.sigma for step in steps() if step.vectors is not None]
+    lifted = [
+        replace(step, vectors=replace(step.vectors, sigma=(100 + step.vectors.sigma).astype(np.float32)))
+        for step in steps()
+        if step.vectors is not None
+    ]
+    assert len(lifted) == len(known)
+    left = [line.split("│")[0].strip() for line in drawn(TracksView(lifted, DEFINITION)).splitlines()]
+    numbers = [float(text) for text in left if text.replace(".", "").isdigit()]
+    assert len(numbers) > 1
+    assert min(numbers) > 90
 
 
 @pytest.mark.parametrize("width", [52, 80, 130])
@@ -142,7 +159,7 @@ def test_what_is_missing_keeps_its_place_and_says_why() -> None:
         for n, step in enumerate(steps())
     ]
     text = drawn(TracksView(gap, DEFINITION))
-    assert "3 of 4 steps have their vectors; checkpoint-2: reading." in " ".join(text.split())
+    assert "The vectors of 3 of 4 steps are known; checkpoint-2: reading." in " ".join(text.split())
     ranks = next(line for line in text.splitlines() if "rank j" in line)
     assert "··" in ranks
 

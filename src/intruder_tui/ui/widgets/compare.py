@@ -45,7 +45,7 @@ class CompareView(Picture):
         Binding("G,end", "corner(-1)", "Last matrix", show=False, id="compare.last"),
         Binding("enter", "jump", "Go to the matrix", show=False, id="compare.enter"),
         Binding(
-            "f", "follow", "Follow the matrix's intruders over the steps", show=False, id="compare.follow"
+            "f", "follow", "Follow its intruders over the checkpoints", show=False, id="compare.follow"
         ),
     ]
 
@@ -103,7 +103,10 @@ class CompareView(Picture):
             return self.waiting()
         if self._comparison is None:
             return Text(ALONE)
-        parts = [comparison_view(self._comparison, width=width, mode=look.mode, glyphs=look.glyphs)]
+        eps = scope.definition.eps
+        parts = [
+            comparison_view(self._comparison, eps=eps, width=width, mode=look.mode, glyphs=look.glyphs)
+        ]
         names = (printable(short_name(scope.name)) if scope.name else "", "all matrices")
         for place, (name, steps) in enumerate(zip(names, self._series, strict=True)):
             if steps:

@@ -225,7 +225,7 @@ class SidePane(Vertical):
         marks = f"{len(self._marks)} marked" if self._marks else ""
         renew = f"  {in_force(self.screen).get('renew', '')} renews" if self._stale else ""
         line = self.query_one("#rows", Line)
-        for parts in ((rows, order, marks), (rows, order), (order,), (rows,)):
+        for parts in ((rows, order, marks), (order, marks), (rows, order), (order,), (rows,)):
             words = ", ".join(part for part in parts if part)
             if words and len(words) + len(renew) <= line.content_size.width:
                 break

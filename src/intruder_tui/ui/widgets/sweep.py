@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.console import Group, RenderableType
 from rich.text import Text
 
@@ -67,8 +69,7 @@ class SweepPane(Picture):
         name = "" if self._scope.name is None else printable(short_name(self._scope.name))
         head = Text("all matrices" if whole else name, tones.active, no_wrap=True, overflow="ellipsis")
         if whole:
-            known = max((sweep.matrices for sweep in over_eps), default=0)
-            head.append(f"   {numbers.plural(known, 'matrix', 'matrices')} analysed and changed", tones.muted)
+            head.append(f"   {changed_text(over_eps)}", tones.muted)
         return Group(
             head,
             SweepView(
@@ -80,6 +81,15 @@ class SweepPane(Picture):
                 lines=lines - 1,
             ),
         )
+
+
+def changed_text(curves: Sequence[Sweep]) -> str:
+    """How many matrices stand behind the curves, each for itself where they differ."""
+    known = [sweep.matrices for sweep in curves]
+    if len(set(known)) < 2:
+        return f"{numbers.plural(max(known, default=0), 'matrix', 'matrices')} analysed and changed"
+    each = ", ".join(f"{sweep.matrices} of {printable(sweep.label, 40)}" for sweep in curves)
+    return f"analysed and changed: {each}"
 
 
 def sweeps(scope: Scope, *, whole: bool) -> list[list[Sweep]]:

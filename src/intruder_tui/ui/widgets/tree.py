@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 from typing import ClassVar
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len
 from rich.style import Style
 from rich.text import Text
 from textual.binding import Binding, BindingType
@@ -18,9 +18,10 @@ from intruder_tui.checkpoint.pairs import RowKind
 from intruder_tui.ui.badges import Badges, Tone
 from intruder_tui.ui.look import Look
 from intruder_tui.ui.outline import Branch
+from intruder_tui.views.naming import fitted
 
 MARK_WIDTH = 4
-FIGURE_WIDTH = 5
+FIGURE_WIDTH = 6
 MOST_OPENED = 400
 """A filter that leaves no more rows than this opens every group."""
 
@@ -218,12 +219,13 @@ class LayerTree(Tree[Branch]):
             lead = look.glyphs.marked
         figure = self._figure(name) if self._figure is not None and name is not None else ""
         mark = f"{figure:>{FIGURE_WIDTH}}" if figure else f"{badge.mark:>{MARK_WIDTH}}"
-        dots = look.glyphs.intruder * badge.dots
         room = width - cell_len(mark) - 2
         label = printable(branch.label)
-        if cell_len(label) + len(dots) + 1 > room:
-            dots = ""
-        label = shortened(label, room, look.glyphs.ellipsis[:1])
+        # Every row with intruders keeps one dot: one that only short names had would look like a finding.
+        most = 1 if figure else max(1, room - cell_len(label) - 1)
+        dots = look.glyphs.intruder * min(badge.dots, most)
+        gap = len(dots) + 1 if dots or figure else 0
+        label = fitted(label, room - gap, look.glyphs.ellipsis[:1])
         grey = name is not None and self._badges.session.row(name).kind is not RowKind.MATRIX
         tone = {
             Tone.QUIET: look.tones.muted,
@@ -237,17 +239,3 @@ class LayerTree(Tree[Branch]):
         text.append(" " * gap + dots, style + tone[badge.tone])
         text.append(mark, style + tone[badge.tone])
         return text
-
-
-def shortened(label: str, room: int, ellipsis: str) -> str:
-    """A label in `room` cells: a longer one keeps its end, and a little of its beginning where that fits."""
-    if cell_len(label) <= room:
-        return label
-    start = min(5, max(0, (room - len(ellipsis)) // 3))
-    end = room - start - len(ellipsis)
-    if end < 1:
-        return set_cell_size(label, max(room, 1)).rstrip()
-    tail = label[-end:]
-    while cell_len(tail) > end:
-        tail = tail[1:]
-    return set_cell_size(label, start).rstrip() + ellipsis + tail
