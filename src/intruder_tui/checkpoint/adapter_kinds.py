@@ -23,7 +23,9 @@ _NO_WEIGHTS = frozenset(
         *("ADAPTION_PROMPT", "CARTRIDGE"),
     }
 )
-_ROUTED = frozenset({"XLORA", "POLY"})
+_ROUTED = frozenset({"XLORA", "POLY", "LILY"})
+_BESIDE = frozenset({"SHADOW"})
+"""They run a network beside the model, which PEFT does not merge."""
 _SHARED = frozenset({"VERA", "PVERA", "VBLORA", "TINYLORA", "UNILORA", "FROD", "RANDLORA"})
 
 _REFUSED_VARIANTS = {
@@ -65,6 +67,8 @@ def refuse_kind(kind: str, label: str) -> None:
         )
     if kind in _ROUTED:
         raise CheckpointError(f"{label}: {name} chooses its update per token; there is no one tuned matrix")
+    if kind in _BESIDE:
+        raise CheckpointError(f"{label}: {name} runs a network beside the model; there is no tuned matrix")
     if kind == "LN_TUNING":
         raise CheckpointError(f"{label}: {name} trains norms only; there is no matrix to compare")
     if kind in _SHARED:

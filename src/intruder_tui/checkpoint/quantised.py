@@ -107,6 +107,8 @@ class _PlainCodes:
 
     def _scaled(self, module: str, values: StoredTensor, scale: StoredTensor) -> Packed:
         scheme = f"{values.dtype} with {scale.dtype} scales"
+        if (values.dtype, scale.dtype) == ("U8", "F8_E4M3"):
+            return _refused(values, "NVFP4")
         if len(values.shape) != 2 or values.dtype not in _NOISE or scale.dtype not in _SCALES:
             return _refused(values, scheme)
         if not values.dtype.startswith("F8") and f"{module}.weight_zero_point" in self.tensors:
@@ -159,7 +161,7 @@ def _packed_integers(name: str, tensors: Tensors, config: Config) -> Found:
     values, target = tensors[name], f"{module}.weight"
     scale, shape = tensors.get(f"{module}.weight_scale"), tensors.get(f"{module}.weight_shape")
     used = tuple(f"{module}.{one}" for one in _COMPRESSED_CONSTANTS)
-    scheme = "packed integers (compressed-tensors)"
+    scheme = f"{_packed_kind(values, scale)} (compressed-tensors)"
     if f"{module}.weight_zero_point" in tensors or f"{module}.weight_g_idx" in tensors:
         return target, _refused(values, f"{scheme} with zero points or reordered groups"), used
     if scale is None or shape is None or scale.dtype not in FLOATS or len(values.shape) != 2:
@@ -186,6 +188,13 @@ def _packed_integers(name: str, tensors: Tensors, config: Config) -> Found:
     recipe = PackedIntegers(values, scale, size, bits, block)
     scheme = f"int{bits} (compressed-tensors)"
     return target, Packed(values, size, scheme, (recipe,), _PACKED_NOISE[bits]), used
+
+
+def _packed_kind(values: StoredTensor, scale: StoredTensor | None) -> str:
+    """What packed values are: four-bit floats lie in bytes, and their scales' dtype says which."""
+    if values.dtype != "U8" or scale is None:
+        return "packed integers"
+    return {"F8_E4M3": "NVFP4", "F8_E8M0": "MXFP4", "U8": "MXFP4"}.get(scale.dtype, "packed bytes")
 
 
 def _widths_of(config: Config) -> list[int]:
@@ -263,7 +272,7 @@ _COMPRESSED_CONSTANTS = (
     *("weight_scale", "weight_shape", "weight_zero_point", "weight_g_idx", "weight_global_scale"),
     *("input_scale", "input_zero_point", "input_global_scale"),
 )
-_ACTIVATION_CONSTANTS = ("input_scale", "weight_zero_point", "input_zero_point")
+_ACTIVATION_CONSTANTS = ("input_scale", "weight_zero_point", "input_zero_point", "weight_scale_2")
 _ALWAYS_CONSTANTS = frozenset({"weight_format", "g_idx", "qzeros", "weight_shape"})
 _READERS: dict[str, Callable[[str, Tensors, Config], Found | None]] = {
     "weight_packed": _packed_integers,
