@@ -219,7 +219,7 @@ def _sides(
         size = seen.double().norm(dim=1, keepdim=True)
         top = float(factors.sigma[0]) * unit if factors.rank else 0.0
         errors = (error * size + rounding * (size + top)) * inverse
-        turned = stretched(turns, ceiling**0.5, length)
+        turned = stretched(turns, max(ceiling**0.5, tuned.parts), length)
         long = intervals(cosines[count:] * inverse.to(seen.dtype), errors, turned, number)
     return short, long
 

@@ -11,6 +11,8 @@ from torch import Tensor
 from intruder_tui.spectral.certificate import Wanted, certify, eigenvalue_floor
 from intruder_tui.spectral.exact import Stage, compare_exact, silent
 from intruder_tui.spectral.lanczos import BACKWARD_ERROR
+from intruder_tui.spectral.matrices import far_from_one
+from intruder_tui.spectral.measures import low_rank_sigma
 from intruder_tui.spectral.operators import Operator, Square, full_precision, normalised
 from intruder_tui.spectral.pair import Pair, measure, survey, unchanged, vanished
 from intruder_tui.spectral.topk import TopVectors, is_complete, top_vectors
@@ -123,18 +125,36 @@ def intersected(one: Comparison, other: Comparison) -> Comparison:
     return replace(one, left=side(one.left, other.left), right=side(one.right, other.right))
 
 
-def working_dtype(*tensors: Tensor) -> torch.dtype:
-    """float64 for float64 weights, else float32."""
-    return torch.float64 if any(t.dtype == torch.float64 for t in tensors) else torch.float32
+def working_dtype(*tensors: Tensor, unit: float) -> torch.dtype:
+    """float32, or float64 for float64 weights and for vectors that the unit may take out of its range."""
+    wide = any(t.dtype == torch.float64 for t in tensors) or far_from_one(unit)
+    return torch.float64 if wide else torch.float32
+
+
+def cancels(pair: Pair) -> bool:
+    """Whether W0 + dW may be under a tenth of the norms of W0 and dW, so that float32 loses its digits.
+
+    Then norm_2(W1) <= norm_2(dW) / 4.5, so that <W0, dW> = <W1, dW> - norm_F(dW)^2 is at most the largest
+    times the sum of dW's singular values over 4.5, less the sum of their squares; and norm_2(W0) <=
+    1.23 norm_2(dW).
+    """
+    if not isinstance(pair.tuned, LowRank):
+        return False
+    sigma = low_rank_sigma(pair.tuned) * pair.unit
+    if not len(sigma) or float(sigma[0]) * 1.3 * math.sqrt(min(pair.base.shape)) < pair.norm_base:
+        return False
+    crossed = pair.inner - pair.norm_base**2
+    return crossed <= float(sigma[0] * sigma.sum()) / 4 - pair.norm_delta**2
 
 
 def operators(pair: Pair) -> tuple[Operator, Operator]:
     """Base and tuned as operators on the wide orientation."""
     tuned = pair.wide_tuned
     if isinstance(tuned, LowRank):
-        base = Operator.of(pair.wide_base, pair.unit, working_dtype(pair.base))
+        dtype = torch.float64 if cancels(pair) else working_dtype(pair.base, unit=pair.unit)
+        base = Operator.of(pair.wide_base, pair.unit, dtype)
         return base, base.updated(tuned)
-    dtype = working_dtype(pair.base, tuned)
+    dtype = working_dtype(pair.base, tuned, unit=pair.unit)
     return Operator.of(pair.wide_base, pair.unit, dtype), Operator.of(tuned, pair.unit, dtype)
 
 
@@ -164,7 +184,8 @@ class _Certificate:
         self._on_stage("bounding the matches on the other side")
         rows, length = normalised(self._tuned.pull(self.top.rows))
         # W1^T turns the residual of x into one of y, at most sigma_1 / sigma_j times as large.
-        stretch = torch.where(length > 0, self.top.ceiling**0.5 / length, torch.inf)
+        norm = max(self.top.ceiling**0.5, self._tuned.parts)
+        stretch = torch.where(length > 0, norm / length, torch.inf)
         gaps = torch.minimum(self.top.gaps, self.top.values.clamp(min=0.0))
         known = (gaps > 0) & (length > 0)
         sine = torch.where(known, self.top.residuals * stretch / gaps.clamp(min=1e-300), 1.0)

@@ -91,7 +91,8 @@ class Ranges:
         self._low[where] = torch.maximum(self._low[where], (panel - error).amax(0).cpu())
         for first, last in self._groups:
             if where.start <= first and last <= where.stop:
-                most = panel[:, first - column : last - column].square().sum(1).amax().sqrt().cpu()
+                held = panel[:, first - column : last - column].square().sum(1).sqrt()
+                most = (held + spread[:, 0]).amax().cpu()
                 before = self._joint[first] if row else most.new_zeros(())
                 self._joint[first:last] = torch.maximum(before, most)
 

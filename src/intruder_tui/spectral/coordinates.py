@@ -10,19 +10,23 @@ the short side are the entries of its eigenvectors.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from intruder_tui.spectral.basefactors import BaseFactors, intervals
-from intruder_tui.spectral.certified import REACH
+from intruder_tui.spectral.certified import REACH, working_dtype
 from intruder_tui.spectral.lanczos import BACKWARD_ERROR
-from intruder_tui.spectral.matrices import unit_for
+from intruder_tui.spectral.matrices import largest, unit_for
 from intruder_tui.spectral.operators import Operator, full_precision
 from intruder_tui.spectral.pair import check
 from intruder_tui.spectral.topk import top_vectors
 from intruder_tui.spectral.values import LowRank, Matches, SpectralError
+
+MOST_SIZE = 2.0**30
+"""Norm of an update over the base's largest entry up to which float32 can square it."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -51,19 +55,22 @@ class BaseCoordinates:
         Raises:
             SpectralError: shapes that differ, values that are not finite, a base that lacks full rank.
         """
-        unit = unit_for(check(base, update))
+        # The update's own scaling does not matter here.
+        unit = unit_for(check(base, replace(update, scaling=0.0)))
         self.short_is_left = base.shape[0] <= base.shape[1]
         wide = update if self.short_is_left else update.transposed()
         if factors.rank < factors.vectors.shape[0]:
             raise SpectralError(
                 f"the base has rank {factors.rank} of {factors.vectors.shape[0]}: no coordinates"
             )
-        operator = Operator.of(base if self.short_is_left else base.T, unit, torch.float32)
-        a = wide.a.to(base.device, torch.float64)
-        b = wide.b.to(base.device, torch.float32)
+        dtype = working_dtype(base, unit=unit)
+        operator = Operator.of(base if self.short_is_left else base.T, unit, dtype)
+        a, unit_a = _near_one(wide.a.to(base.device, torch.float64))
+        b, unit_b = _near_one(wide.b.to(base.device, torch.float64))
         with full_precision():
-            seen = operator.push(a.float())
-            both = factors.transposed_product(torch.cat((b.T * unit, seen)))
+            seen = operator.push(a.to(dtype))
+            both = factors.transposed_product(torch.cat((b.T.to(dtype), seen)))
+        self._gain = unit / unit_a / unit_b
         self._unit = unit
         self._factors = factors
         self._number = factors.clusters().to(base.device)
@@ -75,12 +82,14 @@ class BaseCoordinates:
             dtype: (columns.to(dtype), self._squares.to(dtype)) for dtype in (torch.float32, torch.float64)
         }
         # How far the rounding of the vectors, and of the products, may turn the small matrices.
-        rank = a.shape[0]
-        size_b, size_c = (float(torch.linalg.matrix_norm(t.double(), 2)) for t in both.split(rank))
-        size_a = float(torch.linalg.matrix_norm(self._aa, 2))
+        size_b, size_c = (float(torch.linalg.matrix_norm(t.double(), 2)) for t in both.chunk(2))
+        size_a = float(torch.linalg.matrix_norm(self._aa, 2)) ** 0.5
         off = factors.spread + BACKWARD_ERROR[torch.float32]
-        self._first_order = 4 * off * size_b * size_c
-        self._second_order = 2 * off * size_b**2 * size_a
+        self._size_update: float = size_a * size_b * self._gain
+        # W0 A^T is rounded on the scale of its factors, not on that of what is left of them.
+        rounded = 2 * BACKWARD_ERROR[dtype] * float(self._squares[0]) ** 0.5 * self._size_update
+        self._first_order = 4 * off * size_b * size_c * self._gain + rounded
+        self._second_order = 2 * off * self._size_update**2
 
     @property
     def size(self) -> int:
@@ -91,6 +100,14 @@ class BaseCoordinates:
     def device(self) -> torch.device:
         """Where the base lies."""
         return self._squares.device
+
+    def precision(self, scaling: float) -> torch.dtype:
+        """float32, or float64 where the update is so much larger than the base that float32 overflows."""
+        return torch.float64 if abs(scaling) * self._size_update > MOST_SIZE else torch.float32
+
+    def parts(self, scaling: float) -> float:
+        """Bound on the norms of W0 and of scaling * B A together, times the unit."""
+        return math.sqrt(float(self._squares[0])) + abs(scaling) * self._size_update
 
     def at(self, scaling: float, *, k: int = 10, seed: int = 0) -> Rescaled:
         """Singular values and short-side matches of W0 + scaling * B A, for its k highest-ranking vectors."""
@@ -111,9 +128,16 @@ class BaseCoordinates:
     def apply(self, x: Tensor, scaling: float) -> Tensor:
         """The matrix above times each row of x, in float32 or float64: [b, p] -> [b, p]."""
         columns, squares = self._parts[x.dtype]
+        scaling = scaling * self._gain
         on_b, on_c = (x @ columns).chunk(2, dim=1)
         inner = scaling * on_c + scaling**2 * on_b @ self._aa.to(x.dtype)
         return torch.addmm(x * squares, torch.cat((inner, scaling * on_b), dim=1), columns.T)
+
+
+def _near_one(factor: Tensor) -> tuple[Tensor, float]:
+    """A factor times a power of two, and that power."""
+    unit = unit_for(largest(factor, "the update's factor"))
+    return factor * unit, unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,11 +153,15 @@ class _Scaled:
 
     @property
     def dtype(self) -> torch.dtype:
-        return torch.float32
+        return self.coordinates.precision(self.scaling)
 
     @property
     def device(self) -> torch.device:
         return self.coordinates.device
+
+    @property
+    def parts(self) -> float:
+        return self.coordinates.parts(self.scaling)
 
     def __call__(self, x: Tensor) -> Tensor:
         return self.coordinates.apply(x, self.scaling)

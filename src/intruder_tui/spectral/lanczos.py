@@ -5,6 +5,7 @@ Golub & Underwood 1977; blocks are held as rows, so that Q here is the transpose
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -152,7 +153,7 @@ class BlockLanczos:
             t[edges[j] : edges[j + 1], edges[j + 1] : edges[j + 2]] = across
             t[edges[j + 1] : edges[j + 2], edges[j] : edges[j + 1]] = across.T
         values, vectors = small_eigen(t)
-        rounding = BACKWARD_ERROR[self._a.dtype] * float(values[0].clamp(min=0.0))
+        rounding = self._rounding(float(values[0].clamp(min=0.0)))
         if self.exhausted:
             last, coupling = vectors[:0], torch.zeros(0, 0, dtype=torch.float64)
             residuals = torch.zeros_like(values)
@@ -160,6 +161,12 @@ class BlockLanczos:
             last, coupling = vectors[edges[-2] :], self._coupling[-1].cpu()
             residuals = (coupling.T @ last).norm(dim=0)
         return Ritz(values, vectors[: edges[1]], last, vectors, residuals + rounding, rounding, coupling)
+
+    def _rounding(self, largest: float) -> float:
+        """Bound on the error of products: of W^T x by its parts, whose sum may have cancelled, then of W."""
+        share, norm = BACKWARD_ERROR[self._a.dtype], math.sqrt(largest)
+        parts = max(norm, self._a.parts)
+        return share * parts * max(norm, share * parts)
 
     def _block(self, j: int) -> Tensor:
         return self._basis[self._edges[j] : self._edges[j + 1]]

@@ -159,6 +159,11 @@ def largest(tensor: Tensor, name: str) -> float:
     return max(abs(float(low)), abs(float(high)))
 
 
+def far_from_one(unit: float) -> bool:
+    """Whether float32 numbers times such a unit may overflow or lose digits."""
+    return not 2.0**-100 <= unit <= 2.0**100
+
+
 def unit_for(magnitude: float) -> float:
     """The power of two that brings `magnitude` near 1, so that squares neither overflow nor vanish."""
     return math.ldexp(1.0, -max(-1000, min(1000, math.frexp(magnitude)[1])))

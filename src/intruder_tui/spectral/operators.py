@@ -6,6 +6,7 @@ at (`w.T @ x` with a narrow x is up to 33 times slower).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from intruder_tui.spectral.matrices import largest, unit_for
 from intruder_tui.spectral.values import LowRank
 
 COPY_BYTES = 1 << 28
@@ -22,17 +24,27 @@ PANEL_ELEMENTS = 1 << 23
 """Elements of a panel that is widened for one product."""
 CACHED_ELEMENTS = 1 << 19
 """Elements of a panel that stays in a processor's cache between its two products of a square."""
+NEWER = "fp32_precision"
+"""What torch calls the setting of one backend."""
 
 
 @contextmanager
 def full_precision() -> Iterator[None]:
     """Float32 products in float32: no TF32, no bfloat16 pieces (their error would void the bounds)."""
-    before = torch.get_float32_matmul_precision()
+    matmuls = [getattr(backend, "matmul") for backend in (torch.backends.cuda, torch.backends.mkldnn)]  # noqa: B009 (untyped)
+    newer = [getattr(matmul, NEWER) for matmul in matmuls]
+    try:
+        before = torch.get_float32_matmul_precision()
+    except RuntimeError:  # torch refuses to say where the newer settings were used
+        before = None
     torch.set_float32_matmul_precision("highest")
     try:
         yield
     finally:
-        torch.set_float32_matmul_precision(before)
+        if before is not None:
+            torch.set_float32_matmul_precision(before)
+        for matmul, value in zip(matmuls, newer, strict=True):
+            setattr(matmul, NEWER, value)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -44,12 +56,14 @@ class Operator:
         unit: a power of two that brings the largest entry near 1.
         dtype: float32 or float64, of vectors and sums.
         factors: (b [p, r], a [r, n]) in `dtype`, already times the scaling and the unit; or None.
+        parts: bound on the norms of what is summed beyond that of the sum; 0 where nothing can cancel.
     """
 
     weight: Tensor
     unit: float
     dtype: torch.dtype
     factors: tuple[Tensor, Tensor] | None = None
+    parts: float = 0.0
 
     @staticmethod
     def of(weight: Tensor, unit: float, dtype: torch.dtype) -> Operator:
@@ -61,8 +75,12 @@ class Operator:
     def updated(self, update: LowRank) -> Operator:
         """This matrix plus scaling * b @ a (of the same orientation)."""
         b = update.b.to(self.weight.device, torch.float64) * (update.scaling * self.unit)
-        a = update.a.to(self.weight.device, self.dtype)
-        return Operator(self.weight, self.unit, self.dtype, (b.to(self.dtype), a))
+        a = update.a.to(self.weight.device, torch.float64)
+        # norm(W0) <= norm(W0 + dW) + norm(dW)
+        parts = 2 * product_norm(b, a)
+        size = unit_for(largest(a, "the update's factor A"))
+        factors = (b / size).to(self.dtype), (a * size).to(self.dtype)
+        return Operator(self.weight, self.unit, self.dtype, factors, parts)
 
     @property
     def rows(self) -> int:
@@ -150,6 +168,15 @@ def normalised(rows: Tensor) -> tuple[Tensor, Tensor]:
     return rows, length[:, 0].double().cpu()
 
 
+def product_norm(b: Tensor, a: Tensor) -> float:
+    """norm_2(b a) by r x r matrices: b [p, r] and a [r, n], float64."""
+    if not b.numel() or not a.numel():
+        return 0.0
+    squares, vectors = torch.linalg.eigh(b.T @ b)
+    root = vectors * squares.clamp(min=0.0).sqrt()
+    return math.sqrt(float(torch.linalg.matrix_norm(root.T @ (a @ a.T) @ root, 2)))
+
+
 class Symmetric(Protocol):
     """A symmetric positive semidefinite operator on rows."""
 
@@ -164,6 +191,10 @@ class Symmetric(Protocol):
     @property
     def device(self) -> torch.device:
         """Where rows lie."""
+
+    @property
+    def parts(self) -> float:
+        """Bound on the square roots of the norms of what is summed to A; 0 where nothing can cancel."""
 
     def __call__(self, x: Tensor) -> Tensor:
         """A x of each row x: [b, size] -> [b, size]."""
@@ -187,6 +218,10 @@ class Square:
     @property
     def device(self) -> torch.device:
         return self.operator.device
+
+    @property
+    def parts(self) -> float:
+        return self.operator.parts
 
     def __call__(self, x: Tensor) -> Tensor:
         """A x of each row x: [b, size] -> [b, size]."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass
 
 import torch
@@ -16,6 +17,7 @@ from intruder_tui.spectral.matrices import (
     Matrix,
     Stored,
     Updated,
+    far_from_one,
     largest,
     unit_for,
 )
@@ -82,7 +84,7 @@ class Pair:
 
 
 def check(base: Tensor, tuned: Tensor | LowRank) -> float:
-    """max |x| over both weights.
+    """max |x| over both weights, or a bound on it where the tuned one is known by its update.
 
     Raises:
         SpectralError: shapes that differ, an empty matrix, values that are not finite.
@@ -106,7 +108,9 @@ def check(base: Tensor, tuned: Tensor | LowRank) -> float:
         theirs = " x ".join(str(d) for d in tuned.shape)
         raise SpectralError(f"base is {base.shape[0]} x {base.shape[1]}, {what} is {theirs}")
     sizes = [largest(base, "base"), *(largest(t, name) for t, name in parts)]
-    return max(sizes[:2]) if not isinstance(tuned, LowRank) else sizes[0]
+    if not isinstance(tuned, LowRank):
+        return max(sizes)
+    return max(sizes[0], min(sys.float_info.max, abs(tuned.scaling) * sizes[1] * sizes[2] * len(tuned.a)))
 
 
 def survey(base: Tensor, tuned: Tensor | LowRank) -> Pair:
@@ -125,7 +129,8 @@ def survey(base: Tensor, tuned: Tensor | LowRank) -> Pair:
         norm_tuned = math.sqrt(max(0.0, norm_base**2 + 2 * crossed + norm_delta**2))
         return Pair(base, update, transposed, unit, norm_base, norm_tuned, norm_delta, inner)
     moved = tuned.to(base.device)
-    dtype = torch.promote_types(torch.promote_types(base.dtype, moved.dtype), torch.float32)
+    least = torch.float64 if far_from_one(unit) else torch.float32
+    dtype = torch.promote_types(torch.promote_types(base.dtype, moved.dtype), least)
     norms = _norms(base, moved, unit, dtype)
     if norms[2] == 0.0 and not torch.equal(base, moved):
         norms = _norms(base, moved, unit, torch.float64)
@@ -154,7 +159,7 @@ def _norms(base: Tensor, tuned: Tensor, unit: float, dtype: torch.dtype) -> tupl
 
 def _norm_and_cross(base: Tensor, update: LowRank, unit: float) -> tuple[float, float]:
     """norm_F(W0) and <W0, dW> = scaling * sum of (b^T W0) * a, both weights times `unit`."""
-    dtype = torch.promote_types(base.dtype, torch.float32)
+    dtype = torch.promote_types(base.dtype, torch.float64 if far_from_one(unit) else torch.float32)
     total = torch.zeros((), dtype=torch.float64, device=base.device)
     crossed = torch.zeros_like(total)
     height = max(1, CHUNK_ELEMENTS // base.shape[1])
@@ -177,7 +182,7 @@ def measure(pair: Pair, *, spectrum: bool = True) -> UpdateMeasures:
     if isinstance(pair.tuned, LowRank):
         sigma = low_rank_sigma(pair.tuned)
     else:
-        floor = rounding_floor(pair.base, pair.tuned.dtype)
+        floor = rounding_floor(pair.base, pair.tuned)
         known = spectrum
         if spectrum and pair.norm_delta:
             base, tuned = pair.matrices()

@@ -162,7 +162,9 @@ class _BothSides(BaseCoordinates):
         self._update = update if self.short_is_left else update.transposed()
         _, ours, theirs = update_components(self._update)
         weight = base if self.short_is_left else base.T
-        self._base = Operator.of(weight, self._unit, working_dtype(weight))
+        far = 4.0 * self._update.scaling
+        dtype = torch.promote_types(working_dtype(weight, unit=self._unit), self.precision(far))
+        self._base = Operator.of(weight, self._unit, dtype)
         self._ours, self._theirs = (part.to(base.device, self._base.dtype) for part in (ours, theirs))
         self._errors = factors.errors.to(base.device, torch.float64)
         self._inverse = 1.0 / self._squares.sqrt()
@@ -177,7 +179,9 @@ class _BothSides(BaseCoordinates):
             rows, values, angles = self._polished(operator, found, turn)
             near = self._near(rows, angles)
             others, length = normalised(operator.pull(rows))
-            far = self._far(others, stretched(angles, (found.ceiling + turn) ** 0.5, length))
+            far = self._far(
+                others, stretched(angles, max((found.ceiling + turn) ** 0.5, operator.parts), length)
+            )
         one = _bounds(near, _energy(rows, self._ours))
         other = _bounds(far, _energy(others, self._theirs))
         left, right = (one, other) if self.short_is_left else (other, one)
@@ -272,6 +276,10 @@ class _Square:
     @property
     def device(self) -> torch.device:
         return self.coordinates.device
+
+    @property
+    def parts(self) -> float:
+        return self.coordinates.parts(self.scaling)
 
     def __call__(self, x: Tensor) -> Tensor:
         return self.coordinates.apply(x, self.scaling)

@@ -146,7 +146,12 @@ def _gaps(
     gaps = torch.zeros(k, dtype=torch.float64)
     if not math.isfinite(ceiling):
         return gaps, ceiling
-    low, high = theta - residuals, theta + residuals
+    # As many eigenvalues as a group has Ritz values lie within the norm of its residuals (Kahan 1967).
+    from_top = residuals[:k].square().cumsum(0).sqrt()
+    to_end = residuals[:k].square().flip(0).cumsum(0).sqrt().flip(0)
+    low, high = theta[:k] - from_top, theta[:k] + to_end
+    if len(ritz.last) == 0:
+        low, high = theta - residuals, theta + residuals
     hidden: list[tuple[float, float]] = []
     if len(ritz.last):
         hidden = Windows(ritz, lanczos.start, 0, ceiling).hiding([(floor, ceiling)], patience)[0]
@@ -160,7 +165,7 @@ def _gaps(
         if len(ritz.last) == 0:
             below = [float(high[j + 1])] if j + 1 < len(theta) else []
         gap = min(gap, float(theta[j]) - max(below, default=-math.inf))
-        if gap <= float(residuals[j]):
+        if gap <= max(float(residuals[j]), float(from_top[j])):
             # Two eigenvalues that the bounds can't tell apart: neither has a vector, those below keep theirs.
             continue
         gaps[j] = gap

@@ -70,8 +70,13 @@ class WholeCosines:
 
     def panels(self, *, left: bool) -> Iterator[Panel]:
         """All panels of one side, U where `left`, column after column."""
-        with full_precision():
-            yield from self._long() if left == self._transposed else self._short()
+        found = self._long() if left == self._transposed else self._short()
+        while True:
+            with full_precision():  # not while the caller works
+                panel = next(found, None)
+            if panel is None:
+                return
+            yield panel
 
     def _short(self) -> Iterator[Panel]:
         for column in range(0, self.shape[1], TUNED_COLUMNS):

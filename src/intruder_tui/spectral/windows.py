@@ -141,6 +141,8 @@ class Windows:
         that is taken out would leave more than it takes.
         """
         top = float(self.ritz.values[-1])
+        if top <= 0.0:
+            return 0.0
         count = max(1, min(FLOOR_WINDOWS, int(top / (4 * self.narrowest))))
         edges = top * torch.linspace(0.0, 1.0, count + 1, dtype=torch.float64)
         left = torch.linalg.matrix_norm(self.forms(edges[:-1], edges[1:], self.probes, 1.0), 2)

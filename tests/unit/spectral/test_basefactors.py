@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from tests.support.pairs import FAMILIES
 from tests.support.spectral_oracle import truth
 from tests.support.weights import adapter, gaussian, merged, power_law, with_spectrum
@@ -14,7 +16,9 @@ from torch import Tensor
 from intruder_tui.spectral import (
     BaseCoordinates,
     LowRank,
+    Matches,
     SpectralError,
+    compare_certified,
     compare_exact,
     compare_with_factors,
     factorise_base,
@@ -134,6 +138,76 @@ def test_directions_of_a_lower_rank_are_open() -> None:
 
 
 @pytest.mark.parametrize("k", [1, 2, 3])
+def holds(matches: Matches, cosines: NDArray[np.float64], k: int = 6) -> bool:
+    best = torch.from_numpy(cosines[:, :k].max(axis=0))
+    sound = (matches.lower <= best + 1e-12) & (matches.upper >= best - 1e-12)
+    return bool((sound & (matches.lower <= matches.upper)).all())
+
+
+@pytest.mark.parametrize("largest", [1e3, 1e5])
+def test_an_adapter_that_takes_the_largest_direction_away(largest: float) -> None:
+    """What is left has the rounding of what was summed; float32 would leave nothing of it."""
+    spectrum = torch.cat((torch.tensor([largest]), torch.linspace(3, 2, 12), torch.linspace(0.5, 0.1, 287)))
+    base = with_spectrum(300, 340, spectrum, 2).float()
+    u, sigma, vh = torch.linalg.svd(base.double(), full_matrices=False)
+    b = torch.stack((-u[:, 0] * sigma[0] ** 0.5, 2 * (u[:, 3] + u[:, 4]) / 2**0.5), 1)
+    a = torch.stack((vh[0] * sigma[0] ** 0.5, (vh[3] + vh[4]) / 2**0.5))
+    update = LowRank(a.float(), b.float(), 1.0)
+    expected = truth(base, update)
+    for found in (
+        compare_with_factors(factorise_base(base), base, update, k=6),
+        compare_certified(base, update, k=6, eps=0.7, small=0, escalate=False),
+    ):
+        assert holds(found.left, expected.left)
+        assert holds(found.right, expected.right)
+        assert float(found.left.lower[1]) > 0.9
+
+
+@pytest.mark.parametrize("scale", [1e-40, 3e-42, 1e36])
+def test_weights_at_the_ends_of_float32(scale: float) -> None:
+    base, update = power_law(100, 120, 0.3).float(), adapter(100, 120, 4, 0.5)
+    wide = base.double() * scale
+    small, moved = wide.float(), (wide + scale * merged(base, update) - wide).float()
+    expected = truth(small, moved)
+    for found in (
+        compare_with_factors(factorise_base(small), small, moved, k=3),
+        compare_certified(small, moved, k=3, small=0, escalate=False),
+    ):
+        for matches, cosines in ((found.left, expected.left), (found.right, expected.right)):
+            assert holds(matches, cosines, 3)
+            assert float((matches.upper - matches.lower).min()) < 0.5
+
+
+@pytest.mark.parametrize("scaling", [1e22, 1e30, 1e-25])
+def test_scalings_far_from_the_base(scaling: float) -> None:
+    base, update = power_law(100, 120, 0.3).float(), adapter(100, 120, 4, scaling)
+    expected = truth(base, update)
+    found = compare_with_factors(factorise_base(base), base, update, k=3)
+    assert holds(found.left, expected.left, 3)
+    assert holds(found.right, expected.right, 3)
+    assert float((found.left.upper - found.left.lower).min()) < 0.1
+
+
+def test_coordinates_of_a_base_beyond_float32() -> None:
+    base, update = power_law(90, 120, 0.5), adapter(90, 120, 4, 1.0)
+    plain = BaseCoordinates(factorise_base(base), base, update).at(1.0, k=6)
+    tiny = BaseCoordinates(factorise_base(base * 1e-60), base * 1e-60, update).at(1e-60, k=6)
+    torch.testing.assert_close(tiny.matches.lower, plain.matches.lower, atol=1e-3, rtol=0)
+    torch.testing.assert_close(tiny.sigma * 1e60, plain.sigma, rtol=1e-5, atol=0)
+
+
+def test_coordinates_of_an_update_that_the_base_hardly_sees() -> None:
+    """A is orthogonal to the base's one large direction: W0 A^T is rounded on the scale of that."""
+    spectrum = torch.cat((torch.tensor([1e4]), torch.linspace(1, 0.5, 119)))
+    base = with_spectrum(120, 150, spectrum, 1).float()
+    lead = torch.linalg.svd(base.double(), full_matrices=False)[2][:1]
+    plain = adapter(120, 150, 4, 1.0)
+    a = plain.a.double() - plain.a.double() @ lead.T @ lead
+    coordinates = BaseCoordinates(factorise_base(base, dtype=torch.float32), base, LowRank(a, plain.b, 1.0))
+    expected = truth(base, LowRank(a, plain.b, 2.0))
+    assert holds(coordinates.at(2.0, k=6).matches, expected.left)
+
+
 def test_a_single_row_has_one_vector(k: int) -> None:
     base, tuned = gaussian(1, 30, 1), gaussian(1, 30, 2)
     found = compare_with_factors(factorise_base(base), base, tuned, k=k)

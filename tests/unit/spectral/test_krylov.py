@@ -7,15 +7,18 @@ from dataclasses import replace
 
 import pytest
 import torch
-from tests.support.weights import gaussian, generator, orthonormal, power_law, with_spectrum
+from tests.support.weights import adapter, gaussian, generator, orthonormal, power_law, with_spectrum
 from torch import Tensor
 
 from intruder_tui.spectral import LowRank, operators
 from intruder_tui.spectral.certificate import Wanted, certify, eigenvalue_floor
+from intruder_tui.spectral.certified import cancels
 from intruder_tui.spectral.lanczos import BACKWARD_ERROR, BlockLanczos
 from intruder_tui.spectral.matrices import Stored
 from intruder_tui.spectral.operators import Operator, Square, full_precision
+from intruder_tui.spectral.pair import survey
 from intruder_tui.spectral.topk import ceiling_of, is_complete, top_vectors
+from intruder_tui.spectral.whole import WholeCosines
 from intruder_tui.spectral.windows import Windows, probe_threshold
 
 DTYPES = [torch.float32, torch.float64]
@@ -252,3 +255,35 @@ def test_a_vector_outside_the_row_space_is_bounded_by_what_lies_inside() -> None
     assert float(found.lower[0]) <= 0.6 + 1e-9
     assert float(found.upper[0]) >= 0.6 - 1e-9
     assert float(found.upper[1]) < 0.4
+
+
+def test_a_hosts_own_precision_is_set_aside_and_given_back() -> None:
+    matmul = torch.backends.cuda.matmul
+    before = matmul.fp32_precision
+    try:
+        matmul.fp32_precision = "tf32"
+        with full_precision():
+            assert matmul.fp32_precision == "ieee"
+        assert matmul.fp32_precision == "tf32"
+    finally:
+        matmul.fp32_precision = before
+
+
+def test_panels_are_given_out_at_the_hosts_precision() -> None:
+    base, update = power_law(40, 60).float(), adapter(40, 60, 4, 0.5)
+    whole = WholeCosines(base, update)
+    torch.set_float32_matmul_precision("medium")
+    try:
+        for _ in whole.panels(left=True):
+            assert torch.get_float32_matmul_precision() == "medium"
+    finally:
+        torch.set_float32_matmul_precision("highest")
+
+
+def test_a_cancelling_update_is_seen_before_anything_is_iterated() -> None:
+    base = power_law(60, 80, 1.0).float()
+    u, sigma, vh = torch.linalg.svd(base, full_matrices=False)
+    whole = LowRank(vh * sigma[:, None], -u, 1.0 - 1e-3)
+    assert cancels(survey(base, whole))
+    assert not cancels(survey(base, LowRank(whole.a, -whole.b, 1.0)))
+    assert not cancels(survey(base, adapter(60, 80, 4, 2.0)))
