@@ -17,13 +17,14 @@ from tests.support.llama import STRONG, llama_results, llama_session
 from tests.support.results import analyse, base_weight, plant
 from tests.support.sessions import keep_study, matrix_row, session, study_of
 from tests.support.studies import whole_cosines
+from tests.support.sweeps import matrix_members
 
 from intruder_tui.definition import Definition, Side
 from intruder_tui.engine.session import Session
 from intruder_tui.studies.answers import StudyKind
 from intruder_tui.views.glyphs import UNICODE
 from intruder_tui.views.spectrum import random_edge, series
-from intruder_tui.views.sweep import by_eps, by_k, matrix_members, session_members
+from intruder_tui.views.sweep import by_eps, by_k, session_members
 
 RESULT = llama_results()[STRONG]
 DEFINITION = Definition()

@@ -15,7 +15,7 @@ from textual.widgets import ContentSwitcher
 
 from intruder_tui.definition import Definition
 from intruder_tui.engine.jobs import Job
-from intruder_tui.engine.protocol import Broken, Dropped, Failed, Finished, Ready, Stage
+from intruder_tui.engine.protocol import Broken, Dropped, Failed, Ready, Stage
 from intruder_tui.engine.session import State
 from intruder_tui.ui.outline import Branch
 
@@ -195,7 +195,7 @@ async def test_progress_shows_what_is_left() -> None:
     engine = SilentEngine()
     async with opened(llama_session(engine), engine=engine) as one:
         await one.press("a")
-        engine.say(Finished(one.session._asked[FIRST], FIRST, 2.0))
+        engine.say(replace(finished(one.session, FIRST, 2.0), job=one.session._asked[FIRST]))
         await one.settle()
         assert "2/27" in one.line("#header")
         assert "1:00" in one.line("#header")  # 25 matrices of together 28.8 times the elements

@@ -268,3 +268,21 @@ async def test_an_idle_view_writes_nothing(view: str, monkeypatch: pytest.Monkey
         assert painted == []
         await one.press("u")
         assert painted
+
+
+async def test_k_as_a_share_of_all_vectors() -> None:
+    async with opened() as one:
+        await one.press("n", "5", "tab")
+        assert "count over k at" in one.text()
+        await one.press("percent_sign")
+        text = " ".join(one.text().split())
+        assert "count over k / q at" in text
+        assert "k 10 of 96, 10 % of all" in text
+        (over_share,) = one.main.query_one(SweepPane).curves()[1]
+        assert over_share.value(10 / 96) == (2, 2)
+        await one.press("m")  # matrices of several sizes have no share in common
+        text = " ".join(one.text().split())
+        assert "count over k / q at" in text
+        assert "of all" not in text
+        await one.press("percent_sign")
+        assert "count over k at" in one.text()

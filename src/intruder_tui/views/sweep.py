@@ -7,7 +7,7 @@ intruders below, certain and open ones together above.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -19,7 +19,7 @@ from rich.text import Text
 from intruder_tui.checkpoint.names import printable
 from intruder_tui.definition import Definition, Side
 from intruder_tui.engine.session import Session
-from intruder_tui.results import MatrixResult, Summary
+from intruder_tui.results import Summary
 from intruder_tui.views import numbers
 from intruder_tui.views.glyphs import UNICODE, Glyphs
 from intruder_tui.views.palette import ColourMode, tones
@@ -63,6 +63,7 @@ class Sweep:
         certain: [n] int64, vectors that are certainly intruders.
         possible: [n] int64, those and the open ones (`Verdict.open`); never below `certain`.
         matrices: how many matrices it sums over.
+        q: how many vectors each of them has; None where that differs, or is of no matter to the axis.
     """
 
     label: str
@@ -71,6 +72,7 @@ class Sweep:
     certain: Counts
     possible: Counts
     matrices: int
+    q: int | None = None
 
     def value(self, at: float) -> tuple[int, int]:
         """(certain, possible) at a setting: what the last point up to it says; (0, 0) before the first."""
@@ -78,19 +80,22 @@ class Sweep:
         return (0, 0) if place < 0 else (int(self.certain[place]), int(self.possible[place]))
 
 
-def matrix_members(result: MatrixResult) -> list[Examined]:
-    """One matrix as what a sweep sums over; none where it is unchanged."""
-    return [] if result.unchanged else [Examined(result.summary(), min(result.shape))]
-
-
-def session_members(session: Session) -> list[Examined]:
-    """The analysed matrices of the session's default ones; unchanged ones hold no intruder at any setting."""
+def members_of(session: Session, names: Iterable[str]) -> list[Examined]:
+    """Those matrices that a session has and knows; unchanged ones hold no intruder at any setting."""
     members = []
-    for name in session.default_names:
-        summary = session.summary(name)
+    for name in names:
+        try:
+            summary = session.summary(name)
+        except KeyError:  # this checkpoint lacks the matrix
+            continue
         if summary is not None and not summary.unchanged:
             members.append(Examined(summary, min(session.row(name).shape)))
     return members
+
+
+def session_members(session: Session) -> list[Examined]:
+    """The analysed ones of the session's default matrices."""
+    return members_of(session, session.default_names)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -160,21 +165,25 @@ def by_k(
     return Sweep(label, Axis.K, ks.astype(np.float64), certain, possible, len(members))
 
 
-def by_share(label: str, members: Sequence[Examined], definition: Definition) -> Sweep:
+def by_share(
+    label: str, members: Sequence[Examined], definition: Definition, bounds: Stack | None = None
+) -> Sweep:
     """Counts at eps where every matrix examines the same share of its q vectors: k = ceil(share q).
 
     Shares run to the largest one that any result holds.
     """
-    bounds = stack(members, definition.side)
+    bounds = bounds or stack(members, definition.side)
     most = float((bounds.held / np.maximum(bounds.q, 1)).max()) if len(members) else 1.0
     shares = np.linspace(0, most, STEPS + 1)[1:]
     certain, possible = np.zeros(STEPS, np.int64), np.zeros(STEPS, np.int64)
-    for q in np.unique(bounds.q).tolist():
+    sizes = np.unique(bounds.q).tolist()
+    for q in sizes:
         alike = bounds.q == q
         part = Stack(bounds.most[alike], bounds.least[alike], bounds.held[alike], bounds.q[alike])
         counts = _sums(part, definition.eps, np.ceil(shares * q - 1e-9).astype(np.int64))
         certain, possible = certain + counts[0], possible + counts[1]
-    return Sweep(label, Axis.SHARE, shares, certain, possible, len(members))
+    only = sizes[0] if len(sizes) == 1 else None
+    return Sweep(label, Axis.SHARE, shares, certain, possible, len(members), only)
 
 
 def _sums(bounds: Stack, eps: float, ks: Counts) -> tuple[Counts, Counts]:
@@ -207,8 +216,9 @@ class SweepView:
     """A rich renderable of both sweeps, beside each other where there is room, else one above the other.
 
     Attributes:
-        by_eps, by_k: the same curves along both axes, one per checkpoint or a single one.
-        definition: the current setting, marked on both.
+        by_eps, by_k: the same curves along both axes, one per checkpoint or a single one; the second ones
+            over k, or over k as a share of q.
+        definition: the current setting, marked on both; matrices of different q have no share in common.
         lines: the most lines it may take.
     """
 
@@ -226,7 +236,7 @@ class SweepView:
         heads = [
             f"count over {self.glyphs.eps} at k {k}"
             + (f", cut above {top}" if (top := cut(self.by_eps, self.definition)) else ""),
-            f"count over k at {self.glyphs.eps} {eps:.2f}",
+            f"count over {self._second} at {self.glyphs.eps} {eps:.2f}",
         ]
         if not any(sweep.matrices for sweep in self.by_eps):
             yield Text("nothing analysed to sweep over", tone.muted)
@@ -235,37 +245,55 @@ class SweepView:
             width = (options.max_width - 2) // 2
             yield Text(f"{heads[0]:<{width + 2}}{heads[1]}", tone.strong, no_wrap=True)
             yield from beside(
-                console, options, [self._plot(axis, self.lines - 1) for axis in (Axis.EPS, Axis.K)]
+                console, options, [self._plot(axis, self.lines - 1) for axis in (Axis.EPS, self._second)]
             )
             return
         yield Text(heads[0], tone.strong, no_wrap=True)
         yield self._plot(Axis.EPS, self.lines // 2 - 1)
         yield Text(heads[1], tone.strong, no_wrap=True)
-        yield self._plot(Axis.K, self.lines - self.lines // 2 - 1)
+        yield self._plot(self._second, self.lines - self.lines // 2 - 1)
+
+    @property
+    def _second(self) -> Axis:
+        return self.by_k[0].axis if self.by_k else Axis.K
+
+    def _setting(self, axis: Axis) -> tuple[float, str] | None:
+        """Where the definition stands on an axis, and what the legend says of it."""
+        eps, k = self.definition.eps, self.definition.k
+        if axis is Axis.EPS:
+            return eps, f"{self.glyphs.eps} {eps:.2f}"
+        if axis is Axis.K:
+            return float(k), f"k {k}"
+        sizes = {sweep.q for sweep in self.by_k}
+        q = sizes.pop() if len(sizes) == 1 else None
+        return None if q is None else (min(k, q) / q, f"k {share_text(k, q)}")
 
     def _plot(self, axis: Axis, lines: int) -> Plot:
         over_eps = axis is Axis.EPS
         sweeps = self.by_eps if over_eps else self.by_k
-        at = self.definition.eps if over_eps else float(self.definition.k)
+        setting = self._setting(axis)
         tone = tones(self.mode)
+        counts = [
+            "" if setting is None else f" {count_text(*sweep.value(setting[0]), self.glyphs)}"
+            for sweep in sweeps
+        ]
         curves = [
             Curve(
-                f"{printable(sweep.label, 40)} {count_text(*sweep.value(at), self.glyphs)}",
+                f"{printable(sweep.label, 40)}{count}",
                 sweep.at,
                 sweep.certain.astype(np.float64),
                 sweep.possible.astype(np.float64),
                 steps=True,
                 style=tone.accent if len(sweeps) == 1 else None,
             )
-            for sweep in sweeps
+            for sweep, count in zip(sweeps, counts, strict=True)
         ]
-        setting = f"{self.glyphs.eps} {at:.2f}" if over_eps else f"k {self.definition.k}"
         return Plot(
             curves,
-            self.glyphs.eps if over_eps else "k",
+            self.glyphs.eps if over_eps else axis.value,
             y_limits=(0, top) if over_eps and (top := cut(self.by_eps, self.definition)) else None,
-            setting=(at, setting),
-            whole_x=not over_eps,
+            setting=setting,
+            whole_x=axis is Axis.K,
             whole_y=True,
             mode=self.mode,
             glyphs=self.glyphs,

@@ -14,15 +14,16 @@ from tests.support.engines import SilentEngine
 from tests.support.llama import STRONG, llama_session
 from tests.support.results import bounded, clean, planted, unchanged
 from tests.support.sessions import matrix_row, session
+from tests.support.sweeps import matrix_members
 
 from intruder_tui.definition import Definition, Side
 from intruder_tui.export.axes import Scale, log_scale
 from intruder_tui.export.caption import Caption, caption
-from intruder_tui.export.heatmap import heatmap_figure
+from intruder_tui.export.heatmap import EDGE, heatmap_figure
 from intruder_tui.export.matches import matches_figure, vector_figure
 from intruder_tui.export.model_map import map_figure
 from intruder_tui.export.spectrum import spectrum_figure
-from intruder_tui.export.svg import ACCENT, colour
+from intruder_tui.export.svg import ACCENT, INK, colour
 from intruder_tui.export.sweep import sweep_figure
 from intruder_tui.export.update import update_figure
 from intruder_tui.results import Similarity
@@ -30,7 +31,7 @@ from intruder_tui.views.field import Field, field
 from intruder_tui.views.intruders import intruder_rows
 from intruder_tui.views.model_map import Measure, measures_of, model_map
 from intruder_tui.views.palette import COLOURMAPS, srgb
-from intruder_tui.views.sweep import by_eps, by_k, by_share, matrix_members
+from intruder_tui.views.sweep import by_eps, by_k, by_share
 from intruder_tui.views.vector import profile
 
 HOSTILE = 'layers.0.</metadata><script>alert("1")</script>&amp;\x00\x1b[31m\ud800\ufffe\u202e.weight'
@@ -136,6 +137,22 @@ def test_a_large_heatmap_is_pooled_and_says_so() -> None:
     svg = heatmap_figure([Field(Side.LEFT, 300, side)], Definition(k=300), words())
     assert "maximum over 300 × 300 cosines in 96 × 96 cells" in texts(parsed(svg))
     assert len(svg) < 500_000
+
+
+def test_both_sides_stand_beside_each_other() -> None:
+    sides = [field(RESULT, side) for side in Side]
+    root = parsed(heatmap_figure(sides, DEFINITION, words()))
+    assert [text for text in texts(root) if text.startswith("tuned singular vector j")] == [
+        "tuned singular vector j, side U",
+        "tuned singular vector j, side V",
+    ]
+    assert "sides U and V, k = 10, ε = 0.50" in texts(root)
+    frames = [r for r in root.iter(f"{NS}rect") if r.attrib.get("stroke") == INK]
+    places = [float(r.attrib["x"]) for r in frames if float(r.attrib["width"]) == EDGE]
+    assert len(places) == 2
+    assert places[1] > places[0] + EDGE
+    outlines = [r for r in root.iter(f"{NS}rect") if r.attrib.get("stroke") == ACCENT]
+    assert len(outlines) == sum(len(one.intruders(10, 0.5)) + 1 for one in sides)
 
 
 def test_best_matches_stand_where_their_values_are() -> None:

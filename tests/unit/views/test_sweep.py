@@ -10,6 +10,7 @@ from rich.console import Console
 from tests.support.engines import SilentEngine
 from tests.support.llama import llama_session
 from tests.support.results import bounded, planted, unchanged
+from tests.support.sweeps import matrix_members
 
 from intruder_tui.definition import Definition, Side
 from intruder_tui.results import Similarity, Summary, Tier
@@ -24,7 +25,6 @@ from intruder_tui.views.sweep import (
     by_share,
     count_text,
     cut,
-    matrix_members,
     session_members,
     share_text,
 )

@@ -1,20 +1,30 @@
-"""The sweeps: the count over eps and over k, of the selected matrix and of whole checkpoints."""
+"""The sweeps: the count over eps and over k or k / q, of the selected matrix and of whole checkpoints."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from rich.console import Group, RenderableType
 from rich.text import Text
+from textual.binding import Binding, BindingType
 
 from intruder_tui.checkpoint.names import printable
-from intruder_tui.engine.session import Session
 from intruder_tui.ui.look import Look
 from intruder_tui.ui.outline import short_name
 from intruder_tui.ui.scope import Scope
 from intruder_tui.ui.widgets.picture import Picture
 from intruder_tui.views import numbers
-from intruder_tui.views.sweep import Examined, Sweep, SweepView, by_eps, by_k, session_members, stack
+from intruder_tui.views.sweep import (
+    Sweep,
+    SweepView,
+    by_eps,
+    by_k,
+    by_share,
+    members_of,
+    session_members,
+    stack,
+)
 
 BOTH = 36
 """Lines from which the matrix and the checkpoints stand one above the other."""
@@ -24,11 +34,22 @@ class SweepPane(Picture):
     """A curve per open checkpoint: of the selected matrix, or of all matrices."""
 
     HELP_NAME = "sweep"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(
+            "percent_sign",
+            "share",
+            "Over k, or over k as a share of all vectors",
+            key_display="%",
+            show=False,
+            id="sweep.share",
+        ),
+    ]
 
     def __init__(self, look: Look) -> None:
         super().__init__(look, id="sweep")
         self._scope: Scope | None = None
         self._whole = False
+        self._share = False
         self._matrix: list[list[Sweep]] = [[], []]
         self._model: list[list[Sweep]] = [[], []]
 
@@ -40,7 +61,8 @@ class SweepPane(Picture):
     def tell(self, scope: Scope) -> None:
         """Show the counts there are now."""
         self._scope = scope
-        self._matrix, self._model = sweeps(scope, whole=False), sweeps(scope, whole=True)
+        self._matrix = sweeps(scope, whole=False, share=self._share)
+        self._model = sweeps(scope, whole=True, share=self._share)
         self.repaint()
 
     def turn(self) -> None:
@@ -48,8 +70,14 @@ class SweepPane(Picture):
         self._whole = not self._whole
         self.repaint()
 
+    def action_share(self) -> None:
+        """Count over k, or over k as a share of the vectors that a matrix has."""
+        self._share = not self._share
+        if self._scope is not None:
+            self.tell(self._scope)
+
     def curves(self) -> tuple[list[Sweep], list[Sweep]]:
-        """The curves in front, over eps and over k."""
+        """The curves in front, over eps and over k or k / q."""
         over_eps, over_k = self._model if self._whole else self._matrix
         return over_eps, over_k
 
@@ -92,23 +120,15 @@ def changed_text(curves: Sequence[Sweep]) -> str:
     return f"analysed and changed: {each}"
 
 
-def sweeps(scope: Scope, *, whole: bool) -> list[list[Sweep]]:
-    """[over eps, over k], each with a curve per checkpoint that has something to count."""
+def sweeps(scope: Scope, *, whole: bool, share: bool = False) -> list[list[Sweep]]:
+    """[over eps, over k or k / q], each with a curve per checkpoint that has something to count."""
     over_eps, over_k = [], []
+    own = () if scope.name is None else (scope.name,)
     for session, label in zip(scope.sessions, scope.labels(), strict=True):
-        members = session_members(session) if whole else _matrix_members(session, scope.name)
+        members = session_members(session) if whole else members_of(session, own)
         if members:
             bounds = stack(members, scope.definition.side)
+            second = by_share if share else by_k
             over_eps.append(by_eps(label, members, scope.definition, bounds))
-            over_k.append(by_k(label, members, scope.definition, bounds=bounds))
+            over_k.append(second(label, members, scope.definition, bounds=bounds))
     return [over_eps, over_k]
-
-
-def _matrix_members(session: Session, name: str | None) -> list[Examined]:
-    try:
-        summary = None if name is None else session.summary(name)
-    except KeyError:  # this checkpoint lacks the matrix
-        return []
-    if name is None or summary is None or summary.unchanged:
-        return []
-    return [Examined(summary, min(session.row(name).shape))]
