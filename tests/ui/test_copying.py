@@ -30,7 +30,7 @@ async def test_y_copies_what_is_in_front_and_says_so() -> None:
 @pytest.mark.parametrize(
     ("keys", "columns", "rows"),
     [
-        ("1", ("base_first", "tuned_first", "cosine"), 100),
+        ("1", ("side U: base by tuned", "0", "9"), 10),
         ("3", ("j", "sigma_base", "sigma_tuned"), 96),
         ("4", ("measure", "value"), None),
         ("5", ("axis", "at", "intruders"), None),

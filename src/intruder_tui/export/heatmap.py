@@ -19,7 +19,7 @@ from intruder_tui.export.svg import ACCENT, FAINT, INK, QUIET, Svg, colour
 from intruder_tui.export.tables import csv_text
 from intruder_tui.views.extent import Extent, leading
 from intruder_tui.views.field import Field
-from intruder_tui.views.grid import Grid
+from intruder_tui.views.grid import Edges, Grid
 from intruder_tui.views.painter import column_marks
 from intruder_tui.views.palette import srgb
 
@@ -146,6 +146,27 @@ def heatmap_csv(
                 if _value(value) is not None
             ]
     return csv_text(COLUMNS, lines) if lines else None
+
+
+def heatmap_grid(fields: Sequence[Field], definition: Definition, extent: Extent | None = None) -> str:
+    """The cells as CSV in rows and columns as they are drawn, short enough for a clipboard.
+
+    A rank heads a row or column; a pooled one has the first and the last that it covers.
+    """
+    lines: list[list[str]] = []
+    for field in fields:
+        if not field.reach:
+            continue
+        cells = shown_cells(field, definition.k, extent)
+        rows, columns = (_ranks(edges) for edges in (cells.row_edges, cells.column_edges))
+        lines.append([f"side {field.side}: base by tuned", *columns])
+        for name, values in zip(rows, cells.values.tolist(), strict=True):
+            lines.append([name, *("" if np.isnan(value) else f"{value:.4f}" for value in values)])
+    return "".join(",".join(line) + "\n" for line in lines)
+
+
+def _ranks(edges: Edges) -> list[str]:
+    return [str(low) if high == low + 1 else f"{low} to {high - 1}" for low, high in pairwise(edges.tolist())]
 
 
 def _value(cosine: float) -> float | None:

@@ -16,8 +16,9 @@ from intruder_tui.results import Floats, MatrixResult
 from intruder_tui.views.palette import srgb
 from intruder_tui.views.spectrum import SPAN, random_edge, rounding_edge, series
 
-COLUMNS = ("matrix", "side", "k", "eps", "j", "sigma_base", "sigma_tuned", "sigma_update", "intruder")
-_NAMES = {"W0": "sigma_base", "W1": "sigma_tuned", "dW": "sigma_update"}
+SIGMAS = ("sigma_base", "sigma_tuned", "sigma_update")
+COLUMNS = ("matrix", "side", "k", "eps", "j", *SIGMAS, "intruder")
+_NAMES = dict(zip(("W0", "W1", "dW"), SIGMAS, strict=True))
 
 
 def spectrum_figure(result: MatrixResult, definition: Definition, caption: Caption) -> str:

@@ -45,10 +45,14 @@ def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
     return out.getvalue()
 
 
-def tabbed(text: str) -> str:
-    """CSV as tab-separated text for a spreadsheet; signs that would break a cell are escaped."""
-    rows = csv.reader(io.StringIO(text, newline=""))
-    return "\n".join("\t".join(printable(cell, max(1, len(cell))) for cell in row) for row in rows)
+def tabbed(text: str, columns: Sequence[str] = ()) -> str:
+    """CSV as tab-separated text for a spreadsheet, of all columns or of those named.
+
+    Signs that would break a cell are escaped.
+    """
+    rows = list(csv.reader(io.StringIO(text, newline="")))
+    kept = [place for place, name in enumerate(rows[0] if rows else ()) if not columns or name in columns]
+    return "\n".join("\t".join(printable(row[at], max(1, len(row[at]))) for at in kept) for row in rows)
 
 
 def matrix_csv(name: str, result: MatrixResult, definition: Definition) -> str:

@@ -12,15 +12,15 @@ from rich.text import Text
 from intruder_tui.checkpoint.names import printable
 from intruder_tui.export.caption import Caption, caption
 from intruder_tui.export.compare import comparison_csv, comparison_document, series_figure
-from intruder_tui.export.heatmap import heatmap_csv, heatmap_document, heatmap_figure
+from intruder_tui.export.heatmap import heatmap_csv, heatmap_document, heatmap_figure, heatmap_grid
 from intruder_tui.export.matches import matches_figure, vector_csv, vector_document, vector_figure
 from intruder_tui.export.matrix import side_document, update_document
 from intruder_tui.export.model_map import map_csv, map_document, map_figure
 from intruder_tui.export.scalings import scaling_figure, tracks_figure
-from intruder_tui.export.spectrum import spectrum_csv, spectrum_document, spectrum_figure
+from intruder_tui.export.spectrum import SIGMAS, spectrum_csv, spectrum_document, spectrum_figure
 from intruder_tui.export.studies import scalings_csv, scalings_document, tracks_document
 from intruder_tui.export.sweep import sweep_csv, sweep_document, sweep_figure
-from intruder_tui.export.tables import matrix_csv
+from intruder_tui.export.tables import matrix_csv, tabbed
 from intruder_tui.export.update import update_csv, update_figure
 from intruder_tui.results import MatrixResult
 from intruder_tui.ui import subject as words
@@ -57,12 +57,14 @@ class Form:
         data: every number it plots, JSON-able.
         table: those as CSV; None where there are none.
         figures: for papers, by the end of the file's name.
+        copied: the table, tab-separated, where all of `table` would be more than a clipboard should get.
     """
 
     drawn: Callable[[Shown, ColourMode], RenderableType]
     data: Callable[[Shown], dict[str, Any]]
     table: Callable[[Shown], str | None]
     figures: dict[str, Figure]
+    copied: Callable[[Shown], str] | None = None
 
 
 def form_of(shown: Shown) -> Form:
@@ -112,6 +114,10 @@ def _vector(shown: Shown, mode: ColourMode) -> RenderableType:
     return VectorPlot(_profile(shown), shown.scope.definition.eps, mode, shown.look.glyphs, 24)
 
 
+def _vector_table(shown: Shown) -> str | None:
+    return vector_csv(shown.one.name, _profile(shown), _result(shown), shown.scope.definition)
+
+
 def _intruders(shown: Shown, mode: ColourMode) -> RenderableType:
     definition, glyphs = shown.scope.definition, shown.look.glyphs
     return intruder_table(
@@ -121,6 +127,10 @@ def _intruders(shown: Shown, mode: ColourMode) -> RenderableType:
 
 def _spectrum(shown: Shown, mode: ColourMode) -> RenderableType:
     return Spectrum(_result(shown), shown.scope.definition, mode, shown.look.glyphs, 30)
+
+
+def _spectrum_table(shown: Shown) -> str:
+    return spectrum_csv(shown.one.name, _result(shown), shown.scope.definition)
 
 
 def _update(shown: Shown, mode: ColourMode) -> RenderableType:
@@ -209,8 +219,9 @@ NOTICE = Form(lambda shown, mode: words.notice(shown.one, shown.look, ""), lambd
 VECTOR = Form(
     _vector,
     lambda shown: vector_document(_profile(shown)),
-    lambda shown: vector_csv(shown.one.name, _profile(shown), _result(shown), shown.scope.definition),
+    _vector_table,
     {FIGURE: lambda shown, head: vector_figure(_profile(shown), shown.scope.definition, head)},
+    lambda shown: tabbed(_vector_table(shown) or "", ("j", "i", "cosine", "sigma_base")),
 )
 OF_MATRIX = {
     View.HEATMAP: Form(
@@ -218,6 +229,7 @@ OF_MATRIX = {
         lambda shown: heatmap_document(shown.fields, shown.scope.definition, shown.extent),
         lambda shown: heatmap_csv(shown.one.name, shown.fields, shown.scope.definition, shown.extent),
         {FIGURE: _heatmap_figure},
+        lambda shown: tabbed(heatmap_grid(shown.fields, shown.scope.definition, shown.extent)),
     ),
     View.INTRUDERS: Form(
         _intruders,
@@ -232,8 +244,9 @@ OF_MATRIX = {
     View.SPECTRUM: Form(
         _spectrum,
         lambda shown: spectrum_document(_result(shown), shown.scope.definition),
-        lambda shown: spectrum_csv(shown.one.name, _result(shown), shown.scope.definition),
+        _spectrum_table,
         {FIGURE: lambda shown, head: spectrum_figure(_result(shown), shown.scope.definition, head)},
+        lambda shown: tabbed(_spectrum_table(shown), ("j", *SIGMAS, "intruder")),
     ),
     View.UPDATE: Form(_update, _update_data, _update_table, {FIGURE: _update_figure}),
 }

@@ -68,7 +68,8 @@ def figures(shown: Shown) -> dict[str, str]:
 
 def copied_table(shown: Shown) -> str:
     """The numbers of the view as tab-separated text; empty where there are none."""
-    return tabbed(form_of(shown).table(shown) or "")
+    form = form_of(shown)
+    return tabbed(form.table(shown) or "") if form.copied is None else form.copied(shown)
 
 
 def contents(

@@ -18,7 +18,9 @@ from intruder_tui.definition import Side
 from intruder_tui.export.pictures import PictureError, pictures, png
 from intruder_tui.export.snapshot import write_snapshot
 from intruder_tui.views.field import field
+from intruder_tui.views.glyphs import UNICODE
 from intruder_tui.views.heatmap import Heatmap
+from intruder_tui.views.palette import ColourMode
 
 NS = "{http://www.w3.org/2000/svg}"
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -64,6 +66,17 @@ def test_the_terminal_in_front_makes_no_difference(monkeypatch: pytest.MonkeyPat
         monkeypatch.setenv(name, value)
     assert pictures(heatmap(), width=80) == before
     assert max(len(line) for line in before["txt"].splitlines()) <= 80
+
+
+def test_the_text_is_that_of_the_plain_view() -> None:
+    fields = (field(planted(), Side.LEFT),)
+    made = pictures(heatmap(), width=80, plain=Heatmap(fields, 10, 0.5, ColourMode.NONE))
+    assert UNICODE.ramp[-1] not in pictures(heatmap(), width=80)["txt"]
+    drawn = [line for line in made["txt"].splitlines() if "|cos|" not in line]
+    matched = [line.index(UNICODE.ramp[-1]) for line in drawn if UNICODE.ramp[-1] in line]
+    assert len(matched) >= 8
+    assert matched == sorted(matched)
+    assert made["svg"] == pictures(heatmap(), width=80)["svg"]
 
 
 def test_markup_in_text_stays_text() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from tests.support.engines import SilentEngine
 from tests.support.llama import REFUSED, STRONG, llama_results, llama_session
 
 from intruder_tui.definition import Definition
-from intruder_tui.export.matrix import matrix_document
+from intruder_tui.export.matrix import matrix_document, update_document
 from intruder_tui.export.snapshot import LONGEST_STEM, offline_svg, stem, write_snapshot
 
 TEXT = st.text(max_size=200)
@@ -90,6 +91,11 @@ def test_the_document_holds_what_the_view_showed() -> None:
     assert left["verdict"].count("intruder") == len(result.summary().intruders(definition))
     assert set(document["result"]["sides"]) == {"U", "V"}
     assert {"intruder-tui", "python", "numpy"} <= set(document["versions"])
+
+
+def test_an_infinite_update_is_null() -> None:
+    update = replace(llama_results()[STRONG].update, relative_norm=float("inf"))
+    assert update_document(update)["relative_norm"] is None
 
 
 def test_a_row_without_a_result_has_a_document_too() -> None:

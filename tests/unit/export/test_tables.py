@@ -8,7 +8,7 @@ import io
 from tests.support.results import bounded, planted, unchanged
 
 from intruder_tui.definition import Definition, Side
-from intruder_tui.export.tables import MATRIX_COLUMNS, matrix_csv
+from intruder_tui.export.tables import MATRIX_COLUMNS, csv_text, matrix_csv, tabbed
 from intruder_tui.results import MatrixResult
 
 NAME = 'a,"b"\n.weight'
@@ -32,6 +32,17 @@ def test_values_come_back_exactly() -> None:
         assert float(row["sigma_tuned"]) == float(result.sigma_tuned[j])
         assert int(row["shift"]) == int(row["best_index"]) - j
         assert (row["verdict"] == "intruder") == (result.right.upper[j] < 0.45)
+
+
+def test_text_for_a_spreadsheet_has_one_line_a_row() -> None:
+    lines = tabbed(csv_text(("a", "b", "c"), [{"a": NAME, "b": 1}, {"a": "x\ty", "c": 2.5}])).split("\n")
+    assert [line.split("\t") for line in lines] == [
+        ["a", "b", "c"],
+        ['a,"b"\\n.weight', "1", ""],
+        ["x\\ty", "", "2.5"],
+    ]
+    assert tabbed("a,b\n1,2\n", ("b",)) == "b\n2"
+    assert tabbed("") == ""
 
 
 def test_a_bound_is_no_value() -> None:
