@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from intruder_tui.cache import Cache
 from intruder_tui.checkpoint.pairs import MatrixPair, Pairing
-from intruder_tui.checkpoint.recipes import Adapted, Reinitialised
+from intruder_tui.checkpoint.recipes import Adapted, Dora, Hosted, Recipe, Reinitialised, ReplacedRows
 from intruder_tui.definition import Side
 from intruder_tui.engine.jobs import Study
 from intruder_tui.engine.protocol import Broken, Dropped, Engine, Event, Failed, Finished, Stage
@@ -27,9 +27,13 @@ KEPT = 32
 """Studies held in memory; whole matrices are read from their files by windows."""
 NO_PAIR = "this checkpoint has no such matrix to compare"
 SAME = "the tuned weight is the base weight: there is no update"
-NOT_LOW_RANK = (
-    "only the scaling of a low-rank update can be changed; this checkpoint holds the tuned weight itself"
+_ONLY_LOW_RANK = "only the scaling of a low-rank update can be changed; this "
+NOT_LOW_RANK = _ONLY_LOW_RANK + "checkpoint holds the tuned weight itself"
+WITH_MAGNITUDES = _ONLY_LOW_RANK + (
+    "adapter is a DoRA one: its trained magnitudes rescale the whole weight, for its own scaling alone"
 )
+OTHER_ROWS = _ONLY_LOW_RANK + "adapter replaces rows of the weight by its own"
+OTHER_TUNER = _ONLY_LOW_RANK + "adapter is a {} one, whose update has no factor of that kind"
 VANISHED = "its answer vanished from the cache, or was damaged there; ask for it again"
 
 
@@ -97,6 +101,26 @@ class Desk:
             return NO_PAIR
         return _refusal(study) or self._reasons.get(study, "") or self._broken
 
+    def pending(self) -> list[Study]:
+        """What has been asked for and has not come, the one under way first."""
+        return sorted(self._pending, key=lambda study: not self._pending[study])
+
+    def unsettled(self, name: str) -> list[tuple[Study, Progress, str]]:
+        """A matrix's studies that are under way or failed, with the stage or the reason."""
+        under_way = [(study, stage) for study, stage in self._pending.items() if study.name == name]
+        return [
+            *((study, Progress.COMPUTING if stage else Progress.QUEUED, stage) for study, stage in under_way),
+            *(
+                (study, Progress.FAILED, reason)
+                for study, reason in self._reasons.items()
+                if study.name == name
+            ),
+        ]
+
+    def failures(self) -> list[tuple[Study, str]]:
+        """The studies that failed, and why, in one line each; those asked for again are none any more."""
+        return list(self._reasons.items())
+
     # What is asked for ---------------------------------------------------------------------------
 
     def request(self, name: str, kind: StudyKind, side: Side | None = None, *, urgent: bool = True) -> bool:
@@ -128,6 +152,7 @@ class Desk:
             case Broken(reason):
                 self._broken = reason
                 changed = list(self._pending)
+                self._reasons.update(dict.fromkeys(changed, reason))
                 self._pending.clear()
                 return changed
             case Stage(Study() as study, stage) if self._owns(study):
@@ -182,6 +207,20 @@ def _refusal(study: Study) -> str:
     """Why there can be no such study, from the recipes alone; empty where there can."""
     if study.pair.untouched:
         return SAME
-    if study.kind is StudyKind.SCALINGS and not isinstance(study.pair.tuned, Adapted | Reinitialised):
-        return NOT_LOW_RANK
+    if study.kind is StudyKind.SCALINGS:
+        return _not_scalable(study.pair.tuned)
     return ""
+
+
+def _not_scalable(tuned: Recipe) -> str:
+    """Why there are no other scalings of what a recipe does to the base; empty where there are."""
+    match tuned:
+        case Adapted() | Reinitialised():
+            return ""
+        case Dora():
+            return WITH_MAGNITUDES
+        case Hosted(kind=kind):
+            return OTHER_TUNER.format(kind)
+        case ReplacedRows():
+            return OTHER_ROWS
+    return NOT_LOW_RANK

@@ -76,6 +76,7 @@ class ProcessEngine:
         self._queue = JobQueue()
         self._current: Work | None = None
         self._handed_out = 0.0
+        self._interrupted: set[Study] = set()
         self._device_named = ""
         self._failed_starts = 0
         self._broken = ""
@@ -199,7 +200,7 @@ class ProcessEngine:
                 self._device_named = device
                 self._failed_starts = 0
             case Finished() | Failed():
-                self._current = None
+                self._forget_current()
             case Broken(reason):
                 self._break(reason)
                 return
@@ -218,24 +219,41 @@ class ProcessEngine:
             self._make_way(job)
 
     def _make_way(self, job: Work) -> None:
-        """A person who waits for a verdict does not wait for another matrix's long factorisation on a CPU."""
+        """On a CPU the matrix in front does not wait for a long factorisation of less interest.
+
+        A verdict goes before another matrix's exact values, and any job before a study. A study begins anew
+        afterwards, which is asked of it once: whoever looks at one matrix after another lets it end too.
+        """
         running = self._current
-        if running is None or not _long(running) or _long(job):
+        if running is None or isinstance(job, Study):
             return
         if self._device_named != "cpu" or time.monotonic() - self._handed_out < _WORTH_INTERRUPTING:
             return
+        if isinstance(running, Study):
+            if running in self._interrupted:
+                return
+            self._interrupted.add(running)
+        elif running.depth is not Depth.EXACT or job.depth is Depth.EXACT:
+            return
         self._current = None
         self._end_worker()
-        if isinstance(running, Study):  # a person asked for it: it does not wait for a scan to end
-            self._queue.put_behind(running)
-        else:
-            self._queue.put(running, urgent=False)
+        # A person asked for a study: it does not wait for a scan to end.
+        self._queue.put(running, urgent=isinstance(running, Study))
+        self._listener(Stage(running, ""))
+
+    def _forget_current(self) -> Work | None:
+        """What was running is over, for good."""
+        job, self._current = self._current, None
+        if isinstance(job, Study):
+            self._interrupted.discard(job)
+        return job
 
     def _on_cancel(self, job: Work) -> None:
         if self._queue.remove(job):
+            self._interrupted -= {job}
             self._listener(Dropped(job))
         elif job == self._current:
-            self._current = None
+            self._forget_current()
             self._end_worker()
             self._listener(Dropped(job))
 
@@ -243,7 +261,7 @@ class ProcessEngine:
         code = worker.process.exitcode
         worker.connection.close()
         self._worker = None
-        job, self._current = self._current, None
+        job = self._forget_current()
         if job is not None:
             self._listener(Failed(job, _epitaph(code)))
         elif not worker.ready and not self._broken:

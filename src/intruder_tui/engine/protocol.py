@@ -19,7 +19,10 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A job (or a study, here and below) has entered a stage: "reading", "factorising", ..."""
+    """A job (or a study, here and below) has entered a stage: "reading", "factorising", ...
+
+    An empty one: it was interrupted by a more urgent job, and stands in the queue again.
+    """
 
     job: Work
     stage: str
@@ -61,7 +64,10 @@ Listener = Callable[[Event], None]
 
 
 class Engine(Protocol):
-    """Runs jobs one at a time on one device, urgent ones first, the newest urgent one before the others."""
+    """Runs jobs one at a time on one device, urgent ones first, the newest of them before the others.
+
+    Urgent studies come after urgent jobs.
+    """
 
     @property
     def log_path(self) -> Path | None:

@@ -313,7 +313,7 @@ class Session:
                 return pending
             case Stage(Job() as job, stage) if self._owns(job):
                 if job.name not in self._refining:
-                    self._states[job.name] = State.COMPUTING
+                    self._states[job.name] = State.COMPUTING if stage else State.QUEUED
                 self._stages[job.name] = stage
             case Finished(Job() as job, key, _) if self._owns(job):
                 if not self._take(job.name, key):

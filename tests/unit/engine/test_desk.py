@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
 from tests.support.engines import SilentEngine
+from tests.support.sessions import MemoryCache, adapted_row
+from tests.support.sessions import pairing as paired
 
 from intruder_tui.cache import Cache
 from intruder_tui.checkpoint import open_pairing
+from intruder_tui.checkpoint.recipes import Adapted, Dora, Hosted, ReplacedRows, Stored
 from intruder_tui.definition import Definition, Side
 from intruder_tui.demo import DemoPaths
 from intruder_tui.engine import desk as desks
@@ -185,6 +189,26 @@ def test_what_can_not_be_had_says_why(demo_pair: DemoPaths, cache: Cache) -> Non
         lora.request(Q, StudyKind.COSINES)
 
 
+def test_each_kind_of_adapter_says_why_it_has_no_slider() -> None:
+    row = adapted_row(Q)
+    assert row.pair is not None
+    assert isinstance(row.pair.tuned, Adapted)
+    base, update = row.pair.tuned.base, row.pair.tuned.update
+    for tuned, words in (
+        (Dora(base, update, update.a), "this adapter is a DoRA one"),
+        (Hosted(base, "LOHA", "q_proj", "{}", ()), "this adapter is a LOHA one"),
+        (ReplacedRows(base, update.a, (1,)), "this adapter replaces rows"),
+        (Stored(update.a), "this checkpoint holds the tuned weight itself"),
+        (row.pair.tuned, ""),
+    ):
+        made = replace(row, pair=replace(row.pair, tuned=tuned))
+        given = replace(paired([row]), rows=(made,))
+        desk = Desk(given, SilentEngine(), MemoryCache([], {}))  # type: ignore[arg-type]
+        reason = desk.reason(Q, StudyKind.SCALINGS)
+        assert words in reason
+        assert bool(reason) == bool(words)
+
+
 def test_a_desk_follows_the_engine(demo_pair: DemoPaths, cache: Cache) -> None:
     engine = SilentEngine()
     pairing = open_pairing(str(demo_pair.base), str(demo_pair.lora))
@@ -197,7 +221,11 @@ def test_a_desk_follows_the_engine(demo_pair: DemoPaths, cache: Cache) -> None:
     assert desk.progress(Q, kind) is Progress.QUEUED
     assert desk.apply(Stage(study, "reading")) == [study]
     assert (desk.progress(Q, kind), desk.stage(Q, kind)) == (Progress.COMPUTING, "reading")
+    assert desk.pending() == [study]
+    assert desk.apply(Stage(study, "")) == [study]  # it made way for a more urgent job
+    assert desk.progress(Q, kind) is Progress.QUEUED
     assert desk.apply(Failed(study, "no memory")) == [study]
+    assert (desk.pending(), desk.failures()) == ([], [(study, "no memory")])
     assert (desk.progress(Q, kind), desk.reason(Q, kind)) == (Progress.FAILED, "no memory")
     assert desk.request(Q, kind)
     assert desk.reason(Q, kind) == ""
@@ -212,6 +240,7 @@ def test_a_desk_follows_the_engine(demo_pair: DemoPaths, cache: Cache) -> None:
     desk.cancel_all()
     assert desk.apply(Broken("no such device")) == [study]
     assert desk.reason(Q, kind) == "no such device"
+    assert desk.failures() == [(study, "no such device")]
     assert not desk.request(Q, kind)
 
 

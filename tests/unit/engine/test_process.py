@@ -166,22 +166,33 @@ def test_a_verdict_does_not_wait_for_another_matrix_s_long_factorisation(
     running.until(lambda event: isinstance(event, Stage) and event.job == slow_job)  # it begins again
 
 
-def test_an_interrupted_study_goes_on_before_the_scan(
+def test_a_study_makes_way_once_and_goes_on_before_the_scan(
     running: Running, slow_job: Job, demo_pair: DemoPaths
 ) -> None:
     study = Study(slow_job.pair, StudyKind.COSINES, Side.LEFT)
     running.engine.submit(study, urgent=True)
     running.until(lambda event: isinstance(event, Stage) and event.stage != "reading")
     time.sleep(2.2)
-    scanned, wanted = (Job.verdict(one.pair, 10, 0.5) for one in jobs(demo_pair)[:2])
+    scanned, looked_at = (Job.verdict(one.pair, 10, 0.5) for one in jobs(demo_pair)[:2])
+    wanted = looked_at.exactly  # the values of the matrix in front
     running.engine.submit(scanned)
     running.engine.submit(wanted, urgent=True)
-    first = running.until(lambda event: isinstance(event, Finished | Failed))[-1]
-    assert isinstance(first, Finished)
-    assert first.job == wanted
+    seen = running.until(lambda event: isinstance(event, Finished | Failed))
+    assert Stage(study, "") in seen  # it stands in the queue again
+    assert isinstance(seen[-1], Finished)
+    assert seen[-1].job == wanted
     after = running.until(lambda event: isinstance(event, Stage))[-1]
     assert isinstance(after, Stage)
     assert after.job == study
+    pid = running.engine.worker_pid
+    time.sleep(2.2)
+    running.engine.submit(looked_at, urgent=True)
+    time.sleep(0.5)
+    assert running.engine.worker_pid == pid  # nothing is begun a third time
+    running.engine.cancel(study)
+    seen = running.until(lambda event: isinstance(event, Finished))
+    assert isinstance(seen[-1], Finished)
+    assert seen[-1].job == looked_at
 
 
 def test_closing_in_the_middle_of_a_job_is_prompt(cache: Cache, slow_job: Job) -> None:

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from intruder_tui.checkpoint.pairs import MatrixPair
 from intruder_tui.checkpoint.recipes import FileStamp, Stored, StoredTensor
-from intruder_tui.engine.jobs import Job
+from intruder_tui.engine.jobs import Job, Study
 from intruder_tui.engine.queue import JobQueue
+from intruder_tui.studies.answers import StudyKind
 
 
 def job(name: str) -> Job:
     tensor = StoredTensor("/none", name, "F32", (2, 2), FileStamp(0, 0, 0, 0, 0))
     return Job(MatrixPair(name, (2, 2), Stored(tensor), Stored(tensor, transposed=True), ("F32", "F32")))
+
+
+def study(name: str) -> Study:
+    return Study(job(name).pair, StudyKind.VECTORS)
 
 
 def drain(queue: JobQueue) -> str:
@@ -42,14 +49,20 @@ def test_an_urgent_job_asked_for_again_moves_to_the_front() -> None:
     assert drain(queue) == "xy"
 
 
-def test_what_is_put_behind_waits_for_the_urgent_ones_only() -> None:
+def test_an_urgent_study_waits_for_the_urgent_jobs_only() -> None:
     queue = JobQueue()
     for name in "abc":
         queue.put(job(name), urgent=False)
     queue.put(job("x"), urgent=True)
-    queue.put_behind(job("b"))
+    for name in "stu":
+        queue.put(study(name), urgent=name != "u")
+    queue.put(study("s"), urgent=False)  # already urgent: stays so
     queue.put(job("y"), urgent=True)
-    assert drain(queue) == "yxbac"
+    assert len(queue) == 8
+    assert [left.name for left in deepcopy(queue).clear()] == list("yxtsabcu")
+    queue.held = True
+    assert drain(queue) == "yxts"
+    assert queue.remove(study("u"))
 
 
 def test_remove_and_clear() -> None:
