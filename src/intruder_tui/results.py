@@ -131,7 +131,8 @@ class Update:
         effective_rank, stable_rank: None where undefined (dW = 0) or not computed.
         energy_ranks: fewest leading sigma whose squares sum to 90, 95, 99 % of the energy; None alike.
         adapter_rank: r from the adapter's configuration; None for a full checkpoint.
-        rounding_floor: norm_F of the rounding of W0 to the tuned file's dtype; None where nothing was merged.
+        rounding_floor: norm_F of what rounding to the tuned file's dtype puts into dW; None where nothing was
+            merged.
     """
 
     sigma: Floats

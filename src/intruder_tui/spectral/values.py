@@ -101,7 +101,7 @@ class UpdateMeasures:
         relative_norm: norm_F(dW) / norm_F(W0); infinite for a base of zeros.
         effective_rank, stable_rank: None where undefined (dW = 0) or not computed.
         energy_ranks: fewest leading sigma whose squares sum to 90, 95 and 99 %; None alike.
-        rounding_floor: norm_F(round(W0) - W0) for rounding to the tuned dtype; None for a `LowRank`.
+        rounding_floor: norm_F of what storing W1 in its dtype puts into dW; None for a `LowRank`.
     """
 
     sigma: Tensor

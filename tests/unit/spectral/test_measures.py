@@ -59,11 +59,26 @@ def test_merged_and_factored_updates_measure_the_same() -> None:
 
 def test_rounding_floor_is_what_a_cast_alone_does() -> None:
     base = gaussian(30, 40).float()
-    floor = rounding_floor(base, torch.bfloat16)
+    floor = rounding_floor(base, base.bfloat16())
     assert floor == pytest.approx(float((base.bfloat16().double() - base.double()).norm()))
-    assert rounding_floor(base, torch.float32) == 0.0
+    assert rounding_floor(base, base + 1) == 0.0
+    assert rounding_floor(base.bfloat16(), base) == 0.0
     tuned = compare_exact(base, base.bfloat16())
     assert tuned.update.rounding_floor == pytest.approx(tuned.update.frobenius)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_a_merge_into_the_bases_own_16_bits_has_a_rounding_floor(dtype: torch.dtype) -> None:
+    base = (0.02 * gaussian(200, 300)).to(dtype)
+    update = 0.02 * gaussian(200, 4, 1) @ gaussian(4, 300, 2)
+    tuned = (base.double() + update).to(dtype)
+    lost = float((tuned.double() - base.double() - update).norm())
+    assert rounding_floor(base, tuned) == pytest.approx(lost, rel=0.15)
+    few = base.clone()
+    few[3] = tuned[3]
+    one_row = float((few[3].double() - base[3].double() - update[3]).norm())
+    assert rounding_floor(base, few) == pytest.approx(one_row, rel=0.25)
+    assert rounding_floor(base, base) == 0.0
 
 
 def test_weight_cosine() -> None:
