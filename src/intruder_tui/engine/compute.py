@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -27,8 +28,14 @@ from intruder_tui.spectral import (
 from intruder_tui.spectral.certified import SMALL, decided, intersected
 
 
-def run_job(job: Job, cache: Cache, device: torch.device, on_stage: Callable[[str], None]) -> str:
-    """Analyse a pair and keep the result; returns its cache key.
+def run_job(
+    job: Job,
+    cache: Cache,
+    device: torch.device,
+    on_stage: Callable[[str], None],
+    notes: tuple[str, ...] = (),
+) -> str:
+    """Analyse a pair and keep the result, with further `notes`; returns its cache key.
 
     Raises:
         ReadError: a tensor can't be read or its file changed.
@@ -49,6 +56,7 @@ def run_job(job: Job, cache: Cache, device: torch.device, on_stage: Callable[[st
         return known
     other = LowRank(tuned.a, tuned.b, tuned.scaling) if isinstance(tuned, LoraFactors) else tuned
     comparison = _compare(job, base, other, cache, on_stage)
+    comparison = replace(comparison, notes=(*notes, *comparison.notes))
     result = to_result(comparison, (base.shape[0], base.shape[1]), job.pair.adapter_rank, device_name(device))
     on_stage("storing")
     return cache.store(job, result)

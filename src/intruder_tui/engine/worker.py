@@ -81,8 +81,28 @@ def answer(job: Work, cache: Cache, device: torch.device, listener: Listener) ->
 
 
 def _run(job: Work, cache: Cache, device: torch.device, on_stage: Callable[[str], None]) -> str:
+    """Work on the device, or on the CPU where the device's memory is too small."""
+    try:
+        return _run_on(device, job, cache, on_stage)
+    except torch.OutOfMemoryError:
+        if device.type == "cpu":
+            raise
+    # Not before the error, and with it what its frames hold, is gone.
+    torch.cuda.empty_cache()
+    on_stage(f"{device} is out of memory, starting again on the CPU")
+    note = f"The memory of {device} was too small; this was computed on the CPU."
+    return _run_on(torch.device("cpu"), job, cache, on_stage, (note,))
+
+
+def _run_on(
+    device: torch.device,
+    job: Work,
+    cache: Cache,
+    on_stage: Callable[[str], None],
+    notes: tuple[str, ...] = (),
+) -> str:
     if isinstance(job, Job):
-        return run_job(job, cache, device, on_stage)
+        return run_job(job, cache, device, on_stage, notes)
     from intruder_tui.engine.learn import run_study  # asked for seldom
 
     return run_study(job, cache, device, on_stage)

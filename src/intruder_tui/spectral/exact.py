@@ -52,7 +52,8 @@ def compare_exact(
     if pair.norm_delta == 0.0:
         return unchanged(pair)
     on_stage("measuring the update")
-    update = measure(pair)
+    said: list[str] = []
+    update = measure(pair, notes=said)
     on_stage("factorising base")
     base_matrix, tuned_matrix = pair.matrices()
     base_factors = factorise(base_matrix)
@@ -78,7 +79,7 @@ def compare_exact(
         short, long = compare(base_factors, tuned_factors)
     if on_base is not None:
         on_base(base_factors, pair.unit)
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = tuple(said)
     for name, found in (("base", base_factors), ("tuned", tuned_factors)):
         total = len(found.sigma)
         notes += (*found.notes, *rank_note(name, total - found.rank, total))

@@ -85,10 +85,11 @@ def factorise_directly(matrix: Matrix) -> Factors:
     return Factors(vectors, sigma, numerical_rank(sigma, matrix.columns), "float64", (0,), ())
 
 
-def singular_values(matrix: Matrix) -> Tensor:
+def singular_values(matrix: Matrix, notes: list[str]) -> Tensor:
     """Singular values of a wide matrix by the eigenvalues of its Gram matrix: [rows] float64, descending.
 
-    Values below 1e-7 * sigma_1 are lost in the rounding of the squares and are returned as zero.
+    Values below 1e-7 * sigma_1 are lost in the rounding of the squares and are returned as zero. `notes` is
+    told of solvers that failed.
     """
     gram = matrix.gram()
     for device in _devices(matrix):
@@ -97,8 +98,11 @@ def singular_values(matrix: Matrix) -> Tensor:
             squares[squares < LOST * squares[0]] = 0.0
             sigma: Tensor = squares.sqrt()
             return sigma
+        notes.append(f"The eigenvalues of the update found on {device} failed their check.")
     del gram
-    return factorise(matrix).sigma
+    found = factorise(matrix)
+    notes.extend(found.notes)
+    return found.sigma
 
 
 def _devices(matrix: Matrix) -> tuple[torch.device, ...]:

@@ -171,10 +171,11 @@ def _norm_and_cross(base: Tensor, update: LowRank, unit: float) -> tuple[float, 
     return math.sqrt(float(total)), float(crossed) * (update.scaling * unit)
 
 
-def measure(pair: Pair, *, spectrum: bool = True) -> UpdateMeasures:
+def measure(pair: Pair, *, spectrum: bool = True, notes: list[str] | None = None) -> UpdateMeasures:
     """All measures of dW; those of a zero update are None.
 
     `spectrum` False leaves out what needs the singular values of a dense dW; a low-rank one always has them.
+    `notes` is told of solvers that failed.
     """
     floor: float | None = None
     sigma = torch.zeros(0, dtype=torch.float64)
@@ -187,7 +188,7 @@ def measure(pair: Pair, *, spectrum: bool = True) -> UpdateMeasures:
         if spectrum and pair.norm_delta:
             base, tuned = pair.matrices()
             assert isinstance(tuned, Stored)
-            sigma = singular_values(Difference(tuned, base)).cpu() / pair.unit
+            sigma = singular_values(Difference(tuned, base), [] if notes is None else notes).cpu() / pair.unit
     if pair.norm_delta == 0.0:
         return UpdateMeasures(sigma[:0], 0.0, 0.0, None, None, None, floor)
     return UpdateMeasures(

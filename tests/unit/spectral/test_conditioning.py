@@ -203,7 +203,9 @@ def test_values_alone_are_checked_by_trace_and_norm(monkeypatch: pytest.MonkeyPa
         return values * torch.nan if failure == "nan" else values.clamp(max=float(values[-1]) * 0.9)
 
     monkeypatch.setattr(torch.linalg, "eigvalsh", solver)
-    found = singular_values(Stored(weight))
+    notes: list[str] = []
+    found = singular_values(Stored(weight), notes)
+    assert notes == ["The eigenvalues of the update found on cpu failed their check."]
     torch.testing.assert_close(found, torch.linalg.svdvals(weight), rtol=1e-9, atol=1e-12)
 
 
