@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 import pytest
 from rich.cells import cell_len
@@ -13,12 +14,16 @@ from textual.theme import BUILTIN_THEMES
 from intruder_tui.definition import Definition
 from intruder_tui.engine.protocol import Event, Ready
 from intruder_tui.engine.tally import Totals
+from intruder_tui.ui.app import IntruderApp
+from intruder_tui.ui.clipboard import told
 from intruder_tui.ui.ground import Ground
+from intruder_tui.ui.keymap import places
 from intruder_tui.ui.keys import HINTS, MAIN, ORDER
 from intruder_tui.ui.look import Look, look
 from intruder_tui.ui.options import UiOptions
+from intruder_tui.ui.palette import use
 from intruder_tui.ui.relay import Relay
-from intruder_tui.ui.widgets.footer import footer_text
+from intruder_tui.ui.widgets.footer import PANE_HINTS, TO_TREE, TO_VIEW, footer_text
 from intruder_tui.ui.widgets.header import HeaderState, header_text
 from intruder_tui.ui.widgets.tabs import View, tabs_text
 
@@ -47,6 +52,51 @@ def test_the_settings_are_on_every_header(plain: Look, width: int, pending: int)
     assert cell_len(text) <= width
     for part in ("side U", "k 10", "ε 0.50"):
         assert part in text
+
+
+def test_another_checkpoints_scan_is_told_where_this_one_has_none(plain: Look) -> None:
+    other = ("full-fine-tune-of-everything", Totals(0, 0, 0, 11, 1, 9, 21))
+    text = header_text(replace(state(), elsewhere=other), plain, 118).plain
+    assert "scanning full-" in text
+    assert text.endswith(": 12/21")
+    assert "12/21" not in header_text(replace(state(112), elsewhere=other), plain, 118).plain
+    assert cell_len(header_text(replace(state(), elsewhere=other), plain, 78).plain) <= 78
+    assert header_text(replace(state(), elsewhere=other), plain, 78).plain.endswith(": 12/21")
+
+
+@pytest.mark.parametrize(
+    ("keys", "hints"),
+    [
+        ({"tab.view": "tab", "tree.enter": "enter"}, "tab to the view   enter analyse"),
+        ({"tab.tree": "tab", "map.in": "z", "map.out": "Z"}, "tab to the tree   z Z zoom"),
+        ({"compare.enter": "enter", "compare.follow": "f"}, "enter go there   f follow"),
+    ],
+)
+def test_the_footer_names_the_keys_of_the_pane_in_focus(
+    plain: Look, keys: dict[str, str], hints: str
+) -> None:
+    known = {binding.id: binding.key for binding in MAIN if binding.id} | {"help": "?", "quit": "q"}
+    text = footer_text(known | keys, plain, 78).plain
+    assert text.startswith(hints)
+    assert text.endswith("? help   q quit")
+
+
+def test_every_hint_of_a_pane_is_a_binding() -> None:
+    known = {name for place in places(IntruderApp) for name in place.keys}
+    assert {one for ids, _ in PANE_HINTS for one in ids} - {TO_VIEW, TO_TREE} <= known
+
+
+def test_a_copied_table_is_told_by_its_size() -> None:
+    assert told("j\tsigma\n0\t1.0\n1\t0.5") == "Copied 2 rows of 2 columns."
+    assert told("name\t0.5") == "name  0.5"
+    assert told("one\ntwo") == "one and 1 more line"
+
+
+def test_cursor_moves_come_last_among_the_actions() -> None:
+    names = ["tree.down", "map.pan-left", "table.first", "compare.follow", "scan", "view.heatmap", "help"]
+    ranked = sorted(names, key=use)
+    assert ranked[:2] == ["help", "scan"]
+    assert set(ranked[-3:]) == {"tree.down", "map.pan-left", "table.first"}
 
 
 def test_progress_of_a_single_matrix_is_no_progress(plain: Look) -> None:

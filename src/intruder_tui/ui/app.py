@@ -15,6 +15,7 @@ from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.command import Provider
 from textual.filter import LineFilter
+from textual.notifications import Notify
 from textual.theme import Theme
 from textual.worker import Worker, WorkerState
 
@@ -200,6 +201,13 @@ class IntruderApp(App[None]):
         """Hand an event to the main screen, unless it is being taken down."""
         if self.main.is_running:
             self.main.take(message.event)
+
+    def on_notify(self, event: Notify) -> None:
+        """The same words said again take the place of those still shown."""
+        new = event.notification
+        for one in list(self._notifications):  # Textual has no public way to drop a single one
+            if (one.title, one.message) == (new.title, new.message):
+                self._unnotify(one, refresh=False)
 
     def _end(self, code: int) -> None:
         self._engine.close()

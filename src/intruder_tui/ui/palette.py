@@ -15,6 +15,7 @@ from textual.keys import format_key
 from textual.worker import Worker
 
 from intruder_tui.checkpoint.names import printable
+from intruder_tui.ui.keys import HINTS
 from intruder_tui.ui.ranking import Order
 from intruder_tui.views.palette import COLOURMAPS
 
@@ -28,6 +29,18 @@ CHUNK = 1000
 """Names looked at between two chances for a key to be heard."""
 OWN = frozenset({"commands", "back"})
 """Keys that are of no use in the palette itself."""
+
+MOVES = re.compile("up|down|left|right|first|last|next|previous|open|close|pan-.*")
+"""Ends of the ids of a widget's own keys that only move something."""
+NEEDED = [one for ids, _ in HINTS for one in ids]
+
+
+def use(name: str) -> int:
+    """How far down an action of that binding's id stands: the smaller, the sooner it is wanted."""
+    if name in NEEDED:
+        return NEEDED.index(name)
+    moves = MOVES.fullmatch(name.rpartition(".")[2]) and "." in name
+    return len(NEEDED) + (1 if moves else 0)
 
 
 class Palette(CommandPalette):
@@ -61,13 +74,15 @@ class Actions(Provider):
                 yield Hit(1 + score, Text(words), run, text=words)
 
     def _actions(self) -> Iterator[tuple[str, Callable[[], object]]]:
+        """By use: what the footer would name first, then the other actions, moves of a cursor last."""
         seen = set()
-        for active in self.screen.active_bindings.values():
+        bound = [one for one in self.screen.active_bindings.values() if one.binding.id]
+        for active in sorted(bound, key=lambda one: use(one.binding.id or "")):
             binding = active.binding
             if not binding.id or not binding.description or binding.id in OWN or binding.id in seen:
                 continue
             seen.add(binding.id)
-            key = binding.key_display or format_key(binding.key)
+            key = self._main._look.written(binding.key_display or format_key(binding.key))
             run = partial(self.app.run_action, binding.action, active.node)
             yield f"{binding.description} ({key})", run
         for order in Order:

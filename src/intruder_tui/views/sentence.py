@@ -88,7 +88,8 @@ def session_sentence(
         matrices = numbers.plural(totals.answered, "matrix", "matrices")
         scope = matrices
         if left:
-            scope = f"{matrices} analysed so far"
+            analysed = numbers.plural(totals.answered - totals.unchanged, "matrix", "matrices")
+            scope = f"{analysed} analysed so far"
         elif totals.failed:
             scope = f"{matrices} analysed"
         if totals.intruders == 0:
@@ -96,6 +97,8 @@ def session_sentence(
         else:
             count = numbers.plural(totals.intruders, "intruder dimension")
             parts = [f"{count} in {totals.carriers} of {scope}"]
+        if left and totals.unchanged:
+            parts.append(f"{totals.unchanged} unchanged")
     if strongest is not None:
         best = numbers.cosine(strongest.lower, strongest.upper, eps=definition.eps, glyphs=glyphs)
         which = "strongest" if strongest.certain else "strongest known"

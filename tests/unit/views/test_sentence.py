@@ -30,6 +30,10 @@ def totals(**given: int) -> Totals:
         (totals(answered=3), "No intruder dimension in the top 10 of 3 matrices analysed so far"),
         (totals(answered=224), "No intruder dimension in the top 10 of 224 matrices"),
         (totals(answered=24, unchanged=24), "200 matrices, none analysed yet, 24 unchanged"),
+        (
+            totals(answered=25, unchanged=24),
+            "No intruder dimension in the top 10 of 1 matrix analysed so far; 24 unchanged",
+        ),
         (totals(answered=224, unchanged=224), "No intruder dimension in the top 10 of 224 matrices"),
         (
             totals(answered=223, failed=1),

@@ -42,8 +42,11 @@ class Sheet(VerticalScroll):
         Binding("G,end", "scroll_end", "End", show=False, id="sheet.last"),
     ]
 
-    def __init__(self, content: RenderableType, look: Look) -> None:
+    def __init__(self, content: RenderableType, look: Look, title: str, close: str) -> None:
         super().__init__(Static(content, markup=False), classes="sheet")
+        self.border_title = Text(f" {title} ")
+        keys = look.keys
+        self.border_subtitle = Text(f" {close} closes   {keys['sheet.down']} {keys['sheet.up']} scroll ")
         look.dress(self)
 
 
@@ -63,7 +66,7 @@ class HelpScreen(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         """One sheet."""
-        yield Sheet(self.content(), self._look)
+        yield Sheet(self.content(), self._look, "Help", self._look.keys["help.close"])
 
     def content(self) -> RenderableType:
         """The help as a renderable."""

@@ -39,7 +39,7 @@ class LogScreen(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         """One sheet."""
-        yield Sheet(self.content(), self._look)
+        yield Sheet(self.content(), self._look, "Log", self._look.keys["log.close"])
 
     def content(self) -> RenderableType:
         """Path, failures, refusals, last lines."""

@@ -8,7 +8,7 @@ from textual.widgets import Input
 
 from intruder_tui.checkpoint.pairs import RowKind
 from intruder_tui.engine.session import Session, State
-from intruder_tui.ui import clipboard
+from intruder_tui.ui import clipboard, telling
 from intruder_tui.ui.history import History
 from intruder_tui.ui.look import Look
 from intruder_tui.ui.marks import marked, plain
@@ -106,7 +106,8 @@ class Navigation(Scanning):
         if found:
             self._next_of(found, step)
         else:
-            self.notify(f"No intruders found yet; {self._key('scan')} analyses all matrices.", markup=False)
+            totals, glyphs = self.session.totals(self._definition), self._look.glyphs
+            self.notify(telling.no_intruder(totals, self._definition, glyphs, self._key("scan")), markup=False)
 
     def _next_of(self, found: list[str], step: int) -> None:
         """Go to the next of these rows in the model's order, round the end."""

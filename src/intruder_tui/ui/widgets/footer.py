@@ -14,6 +14,7 @@ from intruder_tui.ui.filtering import NOT, PREFIX, STATES
 from intruder_tui.ui.keys import HINTS, ORDER, in_force
 from intruder_tui.ui.look import Look
 from intruder_tui.ui.widgets.line import Line
+from intruder_tui.ui.widgets.tree import LayerTree
 
 FILTER_HINTS = (
     ("", "enter", "keep"),
@@ -22,6 +23,35 @@ FILTER_HINTS = (
     ("", f"{NOT}word", "not"),
     ("", "words", "are regular expressions"),
 )
+
+
+TO_VIEW, TO_TREE = "tab.view", "tab.tree"
+"""Stand-ins for ids: the key is Textual's, and leads on from the tree or from a view."""
+PANE_HINTS: tuple[tuple[tuple[str, ...], str], ...] = (
+    ((TO_VIEW,), "to the view"),
+    ((TO_TREE,), "to the tree"),
+    (("tree.enter",), "analyse"),
+    (("map.in", "map.out"), "zoom"),
+    (("map.enter",), "next column"),
+    (("map.whole",), "whole"),
+    (("map.both",), "U and V"),
+    (("map.compute",), "compute"),
+    (("table.enter",), "vector"),
+    (("table.sort", "table.sort-back"), "sort"),
+    (("table.reverse",), "reverse"),
+    (("vector.previous", "vector.next"), "vector"),
+    (("vector.close",), "back"),
+    (("vector.compute",), "compute"),
+    (("update.smaller", "update.larger"), "scaling"),
+    (("update.ask",), "compute"),
+    (("sweep.share",), "k / q"),
+    (("model.enter",), "go there"),
+    (("compare.enter",), "go there"),
+    (("compare.follow",), "follow"),
+)
+"""Keys of the pane in focus, which is the only one whose keys are in force; the most needed first."""
+ALWAYS = 2
+"""The first hints, help and quit, come before any pane's."""
 
 
 class FooterLine(Line):
@@ -38,7 +68,7 @@ class FooterLine(Line):
     def tell(self, trouble: str = "") -> None:
         """Show the keys in force; while the filter is written, how it is, or what is wrong with it."""
         if not isinstance(self.screen.focused, Input):
-            self.show(footer_text(in_force(self.screen), self._look, self.size.width))
+            self.show(footer_text(self._keys(), self._look, self.size.width))
         elif trouble:
             text = Text(f"{printable(trouble)}; the filter before it stays", self._look.tones.warning)
             self.show(text)
@@ -46,11 +76,23 @@ class FooterLine(Line):
             self.show(_joined(FILTER_HINTS, self._look))
 
 
+    def _keys(self) -> dict[str, str]:
+        """The keys in force, and the one that leads to the next pane, where there is one."""
+        # As sentences spell them: Textual's signs for enter and the arrows are no ASCII.
+        keys = {name: self._look.keys.get(name, key) for name, key in in_force(self.screen).items()}
+        if len(self.screen.focus_chain) > 1:
+            keys[TO_VIEW if isinstance(self.screen.focused, LayerTree) else TO_TREE] = "tab"
+        return keys
+
+
 def footer_text(keys: dict[str, str], look: Look, width: int) -> Text:
-    """The hints that fit into `width`, chosen by need, shown in reading order."""
+    """The hints that fit into `width`, chosen by need, shown in reading order.
+
+    `keys` are those in force, by their bindings' ids: of a pane's own keys only those of the one in focus.
+    """
     chosen: list[tuple[str, str, str]] = []
     used = 0
-    for ids, words in HINTS:
+    for ids, words in (*HINTS[:ALWAYS], *PANE_HINTS, *HINTS[ALWAYS:]):
         shown = [keys[one] for one in ids if one in keys]
         if len(shown) != len(ids):
             continue
@@ -60,7 +102,8 @@ def footer_text(keys: dict[str, str], look: Look, width: int) -> Text:
             continue
         used += size + 3
         chosen.append((ids[0], " ".join(shown), label))
-    chosen.sort(key=lambda hint: ORDER.index(hint[0]))
+    order = [*(ids[0] for ids, _ in PANE_HINTS), *ORDER]
+    chosen.sort(key=lambda hint: order.index(hint[0]))
     return _joined(chosen, look)
 
 
