@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.apps import Opened, opened
 from tests.support.engines import SilentEngine
-from tests.support.llama import REFUSED, SAME, STRONG, WEAK, llama_results, llama_session
+from tests.support.llama import REFUSED, SAME, STRONG, WEAK, llama_results, llama_rows, llama_session
 from tests.support.results import bounded
 from tests.support.sessions import finished, matrix_row, session
 from textual import events
@@ -57,6 +57,84 @@ async def test_n_leaves_a_filter_that_hides_its_goal() -> None:
         await one.press("slash", *"norm", "enter", "n")
         assert one.main.selected == STRONG
         assert label(one) == "q_proj"
+        assert "Filter cleared: The filter hid" in one.notices
+        assert " of " not in one.line("#rows")
+
+
+async def test_n_goes_among_the_rows_that_the_filter_leaves() -> None:
+    async with opened() as one:
+        await one.press("slash", *"mlp", "enter")
+        rows = one.line("#rows")
+        assert " of 35 rows" in rows
+        await one.press("n", "n")
+        assert one.main.selected == WEAK
+        assert one.line("#rows") == rows
+        assert one.notices == ""
+
+
+async def test_another_checkpoint_keeps_the_filter() -> None:
+    engine = SilentEngine()
+    sessions = [llama_session(engine, ready=True, tuned=name) for name in ("lora-a", "lora-b")]
+    async with opened(*sessions, engine=engine) as one:
+        await one.press("n", "slash", *"is:intr", "enter")
+        assert one.line("#rows") == "2 of 35 rows"
+        assert one.main.selected == STRONG
+        await one.press("c")
+        assert one.session is sessions[1]
+        assert one.line("#rows") == "2 of 35 rows"
+        assert one.main.selected == STRONG
+
+
+async def test_another_checkpoint_in_which_the_filter_hides_the_matrix_keeps_it() -> None:
+    engine = SilentEngine()
+    known = [WEAK, "model.layers.0.self_attn.k_proj.weight"]
+    sessions = [
+        llama_session(engine, ready=True, tuned="lora-a"),
+        llama_session(engine, ready=known, tuned="lora-b"),
+    ]
+    async with opened(*sessions, engine=engine) as one:
+        await one.press("n", "slash", *"is:intr", "enter")
+        assert one.main.selected == STRONG
+        await one.press("c")
+        assert one.line("#rows") == "1 of 35 rows"
+        assert one.main.selected == WEAK
+        assert label(one) == "down_proj"
+        await one.press("c")
+        assert one.line("#rows") == "2 of 35 rows"
+
+
+async def test_a_checkpoint_without_the_matrix_begins_with_the_filter_s_first() -> None:
+    engine = SilentEngine()
+    rows = [row for row in llama_rows() if row.name != STRONG]
+    sessions = [
+        llama_session(engine, ready=True, tuned="lora-a"),
+        session(rows, engine, llama_results(), list(llama_results()), "lora-b"),
+    ]
+    async with opened(*sessions, engine=engine) as one:
+        await one.press("n", "slash", *"is:intr", "enter", "c")
+        assert one.main.selected == WEAK
+        assert label(one) == "down_proj"
+        assert one.line("#rows") == "1 of 34 rows"
+
+
+async def test_one_row_is_no_plural() -> None:
+    engine = SilentEngine()
+    only = session(llama_rows()[1:2], engine, llama_results())
+    async with opened(only, engine=engine) as one:
+        assert one.line("#rows") == "1 row"
+        await one.press("slash", *"q_proj", "enter")
+        assert one.line("#rows") == "1 of 1 row"
+
+
+async def test_a_group_is_not_marked() -> None:
+    async with opened() as one:
+        await one.press("n", "left")
+        assert one.tree.row is None
+        await one.press("x")
+        assert one.main.marks == set()
+        assert "nothing is marked" in one.notices
+        await one.press("tab", "x")  # in the pane the matrix in front is meant
+        assert one.main.marks == {STRONG}
 
 
 @pytest.mark.parametrize("size", [(120, 34), (60, 20)])

@@ -124,8 +124,11 @@ async def test_a_narrow_screen_says_how_to_see_the_other_side() -> None:
     async with opened(size=(80, 24)) as one:
         await one.press("n", "tab", "U")
         assert not one.map.both
-        assert "u switches between them" in one.notices
-        await one.press("b", "U")
+        assert "u switches between them, b hides the tree" in one.line("#readout")
+        await one.press("b")
+        await one.settle()
+        assert "Both sides need" not in one.text()  # there is room now
+        await one.press("U")
         assert one.map.both
 
 

@@ -223,6 +223,16 @@ async def test_f_follows_an_intruder_over_the_steps(tmp_path: Path) -> None:
         assert "each intruder followed" in (tmp_path / f"{stem}.txt").read_text()
 
 
+async def test_f_is_named_by_the_key_in_force() -> None:
+    engine = SilentEngine()
+    async with opened(*run(engine, 2), engine=engine, size=(140, 90)) as one:
+        one.app.set_keymap({"compare.follow": "f5"})
+        await one.press("7")
+        await one.settle(0.8)
+        assert "f5 follows each intruder of this matrix" in words(one.main.query_one(CompareView))
+        assert "f follows" not in one.text()
+
+
 async def test_f_again_takes_back_what_is_under_way() -> None:
     engine = SilentEngine()
     async with opened(*run(engine, 2), engine=engine) as one:

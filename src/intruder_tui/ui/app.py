@@ -27,11 +27,13 @@ from intruder_tui.ui import theme
 from intruder_tui.ui.config import chosen, keep
 from intruder_tui.ui.ground import Ground
 from intruder_tui.ui.keymap import checked, places
+from intruder_tui.ui.keys import every_key
 from intruder_tui.ui.look import look
 from intruder_tui.ui.marks import marked
 from intruder_tui.ui.messages import EngineEvent
 from intruder_tui.ui.options import UiOptions
 from intruder_tui.ui.palette import Actions, ColourMaps, Matrices, Palette, Themes
+from intruder_tui.ui.plain import PlainSigns
 from intruder_tui.ui.relay import Relay
 from intruder_tui.ui.rescue import ask_first, guard_terminal, resumable
 from intruder_tui.ui.screens.help import HelpScreen
@@ -72,8 +74,8 @@ class IntruderApp(App[None]):
         self.set_class(options.ascii, "-ascii")
         self._relay = Relay()
         self._started = False
-        self._troubles = list(options.config.troubles)
         self._hand_signals_back: Callable[[], None] = lambda: None
+        self._troubles = list(options.config.troubles)
         self._ground: tuple[Theme, Ground] | None = None
         self._look = look(options, self.console.color_system, no_color=self.no_color)
         self._look.colourmap = self._first_colourmap()
@@ -81,6 +83,11 @@ class IntruderApp(App[None]):
         keys, unusable = checked(options.config.keys, places(type(self))) if options.config.keys else ({}, [])
         self._troubles += unusable
         self.set_keymap(keys)
+
+    def set_keymap(self, keymap: Mapping[str, str]) -> None:
+        """Take other keys, by the ids of bindings; words name them from then on."""
+        super().set_keymap(keymap)
+        self._look.keys.update(every_key(places(type(self)), keymap))
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Our own variables, for themes that do not know them."""
@@ -114,8 +121,10 @@ class IntruderApp(App[None]):
         now = self.current_theme
         if self._ground is None or self._ground[0] is not now:
             self._ground = (now, Ground(now, self._look))
-        ground = self._ground[1]
-        return [ground, *super().get_line_filters()] if ground.enabled else super().get_line_filters()
+        ours: list[LineFilter] = [self._ground[1]] if self._ground[1].enabled else []
+        if self._options.ascii:
+            ours.append(PlainSigns())
+        return [*ours, *super().get_line_filters()]
 
     def choose_theme(self, name: str) -> None:
         """Take a theme and remember it."""
@@ -185,7 +194,7 @@ class IntruderApp(App[None]):
             note(self._engine.log_path, words)
         if self._troubles:
             more = f"\nand {len(self._troubles) - 1} more" if len(self._troubles) > 1 else ""
-            where = "; L shows the log" if more and self._engine.log_path else ""
+            where = f"; {self._look.keys['log']} shows the log" if more and self._engine.log_path else ""
             self.notify(
                 f"{self._troubles[0]}{more}{where}",
                 title="Not used",
@@ -232,7 +241,12 @@ class IntruderApp(App[None]):
         if event.state is WorkerState.ERROR and isinstance(error := event.worker.error, Exception):
             note_trace(self._engine.log_path, "saving failed", error)
             words = f"{type(error).__name__}: {error}"
-            self.notify(f"{words}\nL shows the log.", title="Not saved", severity="error", markup=False)
+            self.notify(
+                f"{words}\n{self._look.keys['log']} shows the log.",
+                title="Not saved",
+                severity="error",
+                markup=False,
+            )
 
     async def action_quit(self) -> None:
         """End at once, whatever is being computed."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from textual.binding import Binding
 from textual.keys import format_key
 from textual.screen import Screen
+
+from intruder_tui.ui.keymap import Place
 
 MAIN: tuple[Binding, ...] = (
     # At once, before the key travels through the widgets: what is typed behind it is the filter's already.
@@ -86,6 +89,9 @@ ORDER = (
     "quit",
 )
 
+SYMBOLS = "↑↓←→⌫⏎"
+"""What Textual writes for keys that have names."""
+
 
 @dataclass(frozen=True, slots=True)
 class Shown:
@@ -114,3 +120,20 @@ def shown_keys(screen: Screen[Any]) -> list[Shown]:
 def in_force(screen: Screen[Any]) -> dict[str, str]:
     """The first key of every action, by its id."""
     return {one.id: one.keys.split(" ")[0] for one in shown_keys(screen)}
+
+
+def every_key(known: Iterable[Place], keymap: Mapping[str, str]) -> dict[str, str]:
+    """The first key of every action there is, by its id, as words name it: whatever has the focus."""
+    defaults = {name: keys[0] for place in known for name, keys in place.keys.items()}
+    return {name: spelled(keymap.get(name, key).split(",")[0]) for name, key in defaults.items()}
+
+
+def spelled(key: str) -> str:
+    """A key as a sentence names it: "W", "?", "enter", "left", "f5", "^n"."""
+    shown = format_key(key)
+    return shown if "+" in key or (len(shown) == 1 and shown not in SYMBOLS) else key
+
+
+def at_start(key: str) -> str:
+    """A key at the start of a sentence: "W", "Enter"."""
+    return key if len(key) == 1 else key[0].upper() + key[1:]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from textual.scrollbar import ScrollBarRender
 from textual.widget import Widget
 
 from intruder_tui.ui.options import UiOptions
+from intruder_tui.ui.plain import in_words
 from intruder_tui.views.glyphs import Glyphs, glyphs
 from intruder_tui.views.palette import COLOURMAP, ColourMode, Tones, resolve, tones
 
@@ -24,13 +25,19 @@ class AsciiScrollBar(ScrollBarRender):
 class Look:
     """Signs, a resolved colour mode, and the mode's styles.
 
-    Everything that draws holds the same one; only `colourmap`, one of `palette.COLOURMAPS`, ever changes.
+    Everything that draws holds the same one; only `colourmap`, one of `palette.COLOURMAPS`, and `keys`, the
+    key that words name for an action by its binding's id, ever change.
     """
 
     glyphs: Glyphs
     mode: ColourMode
     tones: Tones
     colourmap: str = COLOURMAP
+    keys: dict[str, str] = field(default_factory=dict)
+
+    def written(self, keys: str) -> str:
+        """Keys as Textual writes them, with the signs there are."""
+        return keys if self.glyphs.half else in_words(keys)
 
     def dress(self, widget: Widget) -> None:
         """Draw a scrolling widget's bars with the signs there are."""

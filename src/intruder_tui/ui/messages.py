@@ -28,6 +28,10 @@ class CosinesWanted(Message):
     """A person asks for every cosine of what is in front, or takes that back."""
 
 
+class StudiesAsked(Message):
+    """A view asked for studies, or took some back."""
+
+
 class Jumped(Message):
     """A person chose the matrix `name` in a view of many."""
 

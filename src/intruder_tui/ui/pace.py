@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from statistics import median
 from time import monotonic
 
-from intruder_tui.engine.jobs import Depth, Job
+from intruder_tui.engine.jobs import Depth, Job, Work
+from intruder_tui.studies.answers import StudyKind
 
 RECENT = 24
 """Answers of each depth that are looked back on."""
@@ -25,19 +26,21 @@ class Pace:
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
         self._clock = clock
-        self._speeds: dict[Depth, deque[float]] = {depth: deque(maxlen=RECENT) for depth in Depth}
+        self._speeds: dict[Depth | StudyKind, deque[float]] = {
+            kind: deque(maxlen=RECENT) for kind in (*Depth, *StudyKind)
+        }
         self._end: float | None = None
         self._jobs = 0
         self._answers = 0
         self._heard = False
 
-    def finished(self, job: Job, seconds: float) -> None:
+    def finished(self, job: Work, seconds: float) -> None:
         """A job took `seconds`."""
-        self._speeds[job.depth].append(seconds / work(job))
+        self._speeds[_kind(job)].append(seconds / work(job))
         self._answers += 1
         self._heard = True
 
-    def expect(self, jobs: Sequence[Job]) -> None:
+    def expect(self, jobs: Sequence[Work]) -> None:
         """These are still to come; where they are none, or no speed is known, nothing is foretold."""
         seconds = self._seconds(jobs)
         more = len(jobs) > self._jobs
@@ -63,34 +66,41 @@ class Pace:
         step = 5 if seconds <= 60 else 10 if seconds <= 600 else 60
         return max(step, math.ceil(seconds / step) * step)
 
-    def _seconds(self, jobs: Iterable[Job]) -> float | None:
-        todo = dict.fromkeys(Depth, 0.0)
+    def _seconds(self, jobs: Iterable[Work]) -> float | None:
+        todo: dict[Depth | StudyKind, float] = {}
         for job in jobs:
-            todo[job.depth] += work(job)
-        speeds = {depth: median(known) for depth, known in self._speeds.items() if known}
-        foretold = [todo[depth] * speed for depth, speed in speeds.items() if todo[depth]]
+            todo[_kind(job)] = todo.get(_kind(job), 0.0) + work(job)
+        speeds = {kind: median(known) for kind, known in self._speeds.items() if known}
+        if Depth.EXACT in speeds:  # a study is a factorisation as well
+            for kind in StudyKind:
+                speeds.setdefault(kind, speeds[Depth.EXACT])
+        foretold = [todo[kind] * speed for kind, speed in speeds.items() if kind in todo]
         return sum(foretold) if foretold else None
 
 
-def work(job: Job) -> float:
-    """What a job costs, but for a factor of its depth: a pass over the matrix, or a factorisation of it."""
+def work(job: Work) -> float:
+    """What a job costs, but for a factor of its kind: a pass over the matrix, or a factorisation of it."""
     m, n = job.pair.shape
-    return float(m * n) if job.depth is Depth.VERDICT else float(m * n * min(m, n))
+    return float(m * n) if _kind(job) is Depth.VERDICT else float(m * n * min(m, n))
+
+
+def _kind(job: Work) -> Depth | StudyKind:
+    return job.depth if isinstance(job, Job) else job.kind
 
 
 class Stopwatch:
-    """When the matrix that the engine works on entered the stage it is at."""
+    """When the matrix, or the study, that the engine works on entered the stage it is at."""
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
         self._clock = clock
-        self._at = ("", "")
+        self._at: tuple[Hashable, str] = ("", "")
         self._since = 0.0
 
-    def entered(self, name: str, stage: str) -> None:
-        """A stage has begun; the same one said again goes on."""
-        if self._at != (name, stage):
-            self._at, self._since = (name, stage), self._clock()
+    def entered(self, what: Hashable, stage: str) -> None:
+        """A stage of a matrix (by its name) or of a study has begun; the same one said again goes on."""
+        if self._at != (what, stage):
+            self._at, self._since = (what, stage), self._clock()
 
-    def seconds(self, name: str) -> float | None:
-        """How long the matrix has been at its stage; None where another one is worked on."""
-        return self._clock() - self._since if self._at[0] == name else None
+    def seconds(self, what: Hashable) -> float | None:
+        """How long it has been at its stage; None where something else is worked on."""
+        return self._clock() - self._since if self._at[0] == what else None

@@ -12,6 +12,7 @@ from intruder_tui.definition import Definition, Verdict
 from intruder_tui.engine.desk import Desk, Progress
 from intruder_tui.results import MatrixResult
 from intruder_tui.studies.answers import StudyKind
+from intruder_tui.ui.keys import at_start
 from intruder_tui.ui.look import Look
 from intruder_tui.ui.subject import Subject
 from intruder_tui.views import numbers
@@ -39,27 +40,33 @@ def fields(one: Subject, desk: Desk | None) -> list[Field]:
     ]
 
 
-def remark(one: Subject, shown: Sequence[Field], desk: Desk | None, look: Look) -> str:
-    """What stands where the shown sides' cosines are not known: how far they are, or what they would cost."""
+def remark(
+    one: Subject, shown: Sequence[Field], desk: Desk | None, look: Look, binding: str = "map.compute"
+) -> str:
+    """What stands where the shown sides' cosines are not known: how far they are, or what they would cost.
+
+    `binding` is the one that asks for them here.
+    """
     missing = [field for field in shown if field.whole is None]
     if one.result is None or not one.viewable or desk is None or not missing:
         return ""
     sides = " and ".join(str(field.side) for field in missing)
+    key = at_start(look.keys[binding])
     for field in missing:
         progress = desk.progress(one.name, StudyKind.COSINES, field.side)
         if progress is Progress.COMPUTING:
             stage = desk.stage(one.name, StudyKind.COSINES, field.side)
-            return f"Computing all cosines of side {sides}: {printable(stage)}. W stops it."
+            return f"Computing all cosines of side {sides}: {printable(stage)}. {key} stops it."
         if progress is Progress.QUEUED:
-            return f"All cosines of side {sides} are queued. W takes that back."
+            return f"All cosines of side {sides} are queued. {key} takes that back."
         if reason := desk.reason(one.name, StudyKind.COSINES, field.side):
             return f"All cosines of side {sides}: {printable(reason, 400)}"
     count = missing[0].size
     known = f"only the leading {missing[0].reach}" if missing[0].reach else "none"
     size = decimal(int(STORED * count * count * len(missing)))
     return (
-        f"Of {numbers.shape((count, count), look.glyphs)} cosines {known} are known. W computes all of side "
-        f"{sides}: it factorises both weights, and keeps {size} in the cache."
+        f"Of {numbers.shape((count, count), look.glyphs)} cosines {known} are known. {key} computes all of "
+        f"side {sides}: it factorises both weights, and keeps {size} in the cache."
     )
 
 
@@ -96,7 +103,8 @@ def read_out(
         text.append(f"|cos| {numbered}", tones.active)
     text.append("\n")
     if None in values and any(field.whole is None for field in shown):
-        text.append("not known: W computes all cosines (a factorisation of both weights)", tones.muted)
+        key = look.keys["map.compute"]
+        text.append(f"not known: {key} computes all cosines (a factorisation of both weights)", tones.muted)
     elif len(columns) > 1:
         text.append_text(_pooled_column(shown, columns, one.definition, look))
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich.text import Text
@@ -9,8 +10,12 @@ from rich.text import Text
 from intruder_tui.checkpoint.names import printable
 from intruder_tui.checkpoint.pairs import Row, RowKind
 from intruder_tui.definition import Definition
+from intruder_tui.engine.desk import Progress
+from intruder_tui.engine.jobs import Study
 from intruder_tui.engine.session import Session, State
 from intruder_tui.results import MatrixResult
+from intruder_tui.ui import studying
+from intruder_tui.ui.keys import at_start
 from intruder_tui.ui.look import Look
 from intruder_tui.views import numbers
 from intruder_tui.views.report import TIERS
@@ -34,6 +39,8 @@ class Subject:
     """Whether the values behind the bounds are on their way."""
     seconds: float | None = None
     """How long the matrix has been at its stage."""
+    studies: Sequence[tuple[Study, Progress, str]] = ()
+    """Its studies that are under way or failed, with the stage or the reason."""
 
     @property
     def name(self) -> str:
@@ -65,6 +72,7 @@ def subject(session: Session, name: str, definition: Definition, seconds: float 
         definition,
         session.refining(name),
         seconds,
+        session.desk.unsettled(name),
     )
 
 
@@ -91,20 +99,26 @@ def finding(one: Subject, look: Look) -> Text:
             coming = (
                 f" Its values are being computed: {_stage(one)}." if one.stage else " Its values are queued."
             )
+        first, last = studying.coming(one.studies, look), studying.failed(one.studies, look)
         return Text.assemble(
+            first,
+            " " if first else "",
             matrix_sentence(one.result, one.definition, look.glyphs),
             (coming, look.tones.muted),
+            " " if last else "",
+            last,
             (" " + " ".join(printable(note, 400) for note in notes), look.tones.muted),
         )
+    enter = at_start(look.keys["tree.enter"])
     match one.state:
         case State.QUEUED:
             words = "Queued."
         case State.COMPUTING:
             words = f"Computing: {_stage(one)}."
         case State.IDLE if one.row.kind is RowKind.SKIPPED:
-            words = f"Not analysed by default: {one.reason}. Enter analyses it all the same."
+            words = f"Not analysed by default: {one.reason}. {enter} analyses it all the same."
         case State.IDLE:
-            words = "Not analysed yet. Enter analyses this matrix, a all of them."
+            words = f"Not analysed yet. {enter} analyses this matrix, {look.keys['scan']} all of them."
         case _:
             return Text()
     return Text(printable(words, 400), look.tones.muted)
@@ -126,10 +140,11 @@ def notice(one: Subject, look: Look, log: str) -> Text:
         case State.UNCHANGED:
             head, style = "Unchanged", tones.strong
             reason = "The tuned weight is the base weight: dW is zero, so there is nothing to compare."
-            following = "n goes to the next matrix with intruders."
+            following = f"{at_start(look.keys['next-intruder'])} goes to the next matrix with intruders."
         case State.FAILED:
             head, style = "Failed", tones.warning
-            following = f"Enter tries again.{' L shows the log.' if log else ''}"
+            following = f"{at_start(look.keys['tree.enter'])} tries again."
+            following += f" {at_start(look.keys['log'])} shows the log." if log else ""
         case _ if one.row.kind is RowKind.REFUSED:
             head, style = "Can't be compared", tones.warning
             following = "The other matrices are not affected."

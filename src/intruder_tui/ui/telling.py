@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.text import Text
 
 from intruder_tui.checkpoint.names import printable
 from intruder_tui.definition import Definition
 from intruder_tui.engine.session import Session
+from intruder_tui.engine.tally import Totals
 from intruder_tui.ui.look import Look
 from intruder_tui.ui.outline import short_name
+from intruder_tui.ui.studying import UnderWay
 from intruder_tui.ui.widgets.header import HeaderState
+from intruder_tui.views.numbers import plural
 from intruder_tui.views.sentence import Strongest, session_sentence
 
 
 def header_state(
-    session: Session, definition: Definition, position: tuple[int, int], left: float | None, *, paused: bool
+    session: Session,
+    definition: Definition,
+    position: tuple[int, int],
+    left: float | None,
+    study: UnderWay | None,
+    *,
+    paused: bool,
+    sessions: Sequence[Session] = (),
 ) -> HeaderState:
-    """The header's state; `position` is (this tuned checkpoint, of how many), `left` the seconds to go."""
+    """The header's state; `position` is (this tuned checkpoint, of how many), `left` the seconds to go.
+
+    `sessions` are all that are open: another one's scan is told while this one has none.
+    """
     totals = session.totals(definition)
     base, tuned = session.pairing.base, session.pairing.tuned
     return HeaderState(
@@ -28,23 +43,32 @@ def header_state(
         totals,
         left,
         paused,
+        study,
+        _elsewhere(session, sessions, definition),
     )
 
 
-def findings(session: Session, definition: Definition, look: Look, scan: str) -> Text:
-    """What was found in the whole checkpoint, or why nothing can be; then the pairing's notes.
+def _elsewhere(
+    session: Session, sessions: Sequence[Session], definition: Definition
+) -> tuple[str, Totals] | None:
+    """The first other session that is being scanned: its label and its sums."""
+    for other in sessions:
+        if other is not session and len(other.pending()) > 1:
+            return printable(other.pairing.tuned.label), other.totals(definition)
+    return None
 
-    `scan` is the key that has everything analysed.
-    """
-    tones = look.tones
+
+def findings(session: Session, definition: Definition, look: Look) -> Text:
+    """What was found in the whole checkpoint, or why nothing can be; then the pairing's notes."""
+    tones, scan, enter = look.tones, look.keys["scan"], look.keys["tree.enter"]
     if session.broken:
         text = Text(f"Nothing can be computed: {printable(session.broken, 400)}", tones.warning)
     else:
         totals = session.totals(definition)
         text = Text(session_sentence(totals, strongest(session, definition), definition, look.glyphs))
         left = totals.matrices - totals.answered - totals.failed
-        if left == totals.matrices and left and not totals.pending:
-            text.append(f": {scan} analyses them all, enter the one under the cursor")
+        if left and totals.answered == totals.unchanged and not totals.pending:
+            text.append(f": {scan} analyses them all, {enter} the one under the cursor")
         elif left and not totals.pending:
             text.append(f"; {scan} analyses the other {left}")
     for note in session.pairing.notes:
@@ -52,13 +76,26 @@ def findings(session: Session, definition: Definition, look: Look, scan: str) ->
     return text
 
 
+def no_intruder(session: Session, definition: Definition, look: Look) -> str:
+    """Why there is no matrix with intruders to go to."""
+    totals = session.totals(definition)
+    if totals.pending:
+        return "No intruders found yet; matrices are being analysed."
+    if totals.answered + totals.failed < totals.matrices:
+        return f"No intruders found yet; {look.keys['scan']} analyses all matrices."
+    analysed = f"{plural(totals.answered, 'matrix', 'matrices')} analysed"
+    failed = f", {totals.failed} failed" if totals.failed else ""
+    setting = f"side {definition.side.value}, k {definition.k}, {look.glyphs.eps} {definition.eps:.2f}"
+    return f"No intruder in any: {analysed}{failed}, {setting}."
+
+
 def strongest(session: Session, definition: Definition) -> Strongest | None:
     """The intruder with the smallest best cosine, in words."""
     found = session.strongest(definition)
     if found is None:
         return None
-    name, j = found
-    summary = session.summary(name)
-    assert summary is not None, name
-    side = summary.side(definition.side)
-    return Strongest(printable(short_name(name)), j, float(side.lower[j]), float(side.upper[j]))
+    summary = session.summary(found.name)
+    assert summary is not None, found.name
+    side, j = summary.side(definition.side), found.j
+    name = printable(short_name(found.name))
+    return Strongest(name, j, float(side.lower[j]), float(side.upper[j]), found.certain)

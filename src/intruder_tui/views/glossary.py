@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from intruder_tui.definition import Definition, Side
 from intruder_tui.views.glyphs import UNICODE, Glyphs
 from intruder_tui.views.model_map import Measure
@@ -9,7 +11,7 @@ from intruder_tui.views.model_map import Measure
 Entry = tuple[str, str]
 
 
-def definition_in_force(definition: Definition, glyphs: Glyphs = UNICODE, switch: str = "u") -> list[Entry]:
+def definition_in_force(definition: Definition, switch: str, glyphs: Glyphs = UNICODE) -> list[Entry]:
     """Side, k, eps and the rule, as they are now; the key `switch` goes to the other side."""
     left = definition.side is Side.LEFT
     space = "left vectors, output space" if left else "right vectors, input space"
@@ -35,8 +37,11 @@ def definition_in_force(definition: Definition, glyphs: Glyphs = UNICODE, switch
     ]
 
 
-def view_entries(view: str, glyphs: Glyphs = UNICODE) -> list[Entry]:
-    """The terms of one view by its tab; "Vector" is a part of Intruders, "Series" one of Compare."""
+def view_entries(view: str, keys: Mapping[str, str], glyphs: Glyphs = UNICODE) -> list[Entry]:
+    """The terms of one view by its tab; "Vector" is a part of Intruders, "Series" one of Compare.
+
+    `keys` has the key in force for an action by its binding's id.
+    """
     sigma = glyphs.sigma
     return {
         "Heatmap": [
@@ -47,9 +52,12 @@ def view_entries(view: str, glyphs: Glyphs = UNICODE) -> list[Entry]:
             (f"{sigma}", "the vector's singular value: how strongly the weight uses the direction"),
             ("bright diagonal", "the tuned vector is still its base vector; below it: it moved up in rank"),
             (f"{glyphs.diagonal}", "i = j: the bright cells lie here where nothing has moved"),
-            ("z Z w", "zoom in, zoom out, all vectors; a cell then shows the largest |cos| of its block"),
-            ("W", "compute the cosines beyond the stored ones: a factorisation of both weights"),
-            ("U", "the output (U) and the input side (V) beside each other"),
+            (
+                f"{keys['map.in']} {keys['map.out']} {keys['map.whole']}",
+                "zoom in, zoom out, all vectors; a cell then shows the largest |cos| of its block",
+            ),
+            (keys["map.compute"], "compute the cosines beyond the stored ones: it factorises both weights"),
+            (keys["map.both"], "the output (U) and the input side (V) beside each other"),
         ],
         "Intruders": [
             ("j", "rank of the tuned vector; 0 has the largest singular value"),
@@ -77,8 +85,14 @@ def view_entries(view: str, glyphs: Glyphs = UNICODE) -> list[Entry]:
                 "mixing?",
                 "an inference: low best, but most energy in its window; neighbours mixed, nothing new",
             ),
-            (". , r", "sort by the next column, by the one before, the other way round; an arrow marks it"),
-            ("enter", "the vector against all base vectors; escape goes back"),
+            (
+                f"{keys['table.sort']} {keys['table.sort-back']} {keys['table.reverse']}",
+                "sort by the next column, by the one before, the other way round; an arrow marks it",
+            ),
+            (
+                keys["table.enter"],
+                f"the vector against all base vectors; {keys['vector.close']} goes back",
+            ),
         ],
         "Spectrum": [
             ("W0, W1, dW", "base, tuned, and update W1 - W0: singular values over their rank, both axes log"),
@@ -94,7 +108,11 @@ def view_entries(view: str, glyphs: Glyphs = UNICODE) -> list[Entry]:
             ("adapter rank r", "from the adapter's configuration: an upper limit, not a measure"),
             ("rounding floor", "norm of W0 rounded to the tuned file's dtype, minus W0: dW near it is noise"),
             ("scaling", "what B A is multiplied by: alpha / r, with rank stabilisation alpha / sqrt(r)"),
-            ("the slider", "the count that W0 + t dW would have; left and right move it, home goes to t = 1"),
+            (
+                "the slider",
+                f"the count that W0 + t dW would have; {keys['update.smaller']} and {keys['update.larger']} "
+                f"move it, {keys['update.own']} goes to t = 1",
+            ),
             ("component c", "the c-th term of dW's singular value decomposition, 0 is the largest"),
             ("energy", "(p_c . y_j) squared: how much of tuned vector j lies along the component"),
             ("elsewhere", "what no component of dW carries: directions that the base had"),
@@ -102,6 +120,10 @@ def view_entries(view: str, glyphs: Glyphs = UNICODE) -> list[Entry]:
         "Sweep": [
             (f"over {glyphs.eps}", "the count at this k for every threshold (the paper's Fig. 5)"),
             ("over k", f"the count at this {glyphs.eps} for every number of examined vectors (Fig. 11)"),
+            (
+                "over k / q",
+                f"{keys['sweep.share']} switches: every matrix examines the same share of its q vectors",
+            ),
             (glyphs.setting, f"the setting in force: k, or {glyphs.eps}"),
             (glyphs.band, "undecided, borderline or clustered: the count may be this high"),
             ("cut above", f"near {glyphs.eps} = 1 every vector counts; the plot stops before"),
@@ -126,7 +148,11 @@ def view_entries(view: str, glyphs: Glyphs = UNICODE) -> list[Entry]:
             ("lowest, at j", "the smallest best(j), j < k, at this step, and the rank of that vector"),
             ("first intruder j", "the smallest rank of any intruder at this step"),
             ("a line", "joins the steps' lowest values: results can't tell whether the vector is the same"),
-            ("followed", "f computes each step's vectors; an intruder is then the same direction all along"),
+            (
+                "followed",
+                f"{keys['compare.follow']} computes each step's vectors; an intruder is then the same "
+                "direction all along",
+            ),
             ("link", "|cos| with the vector of the step before, the nearest one there; 0.50 or more"),
         ],
         "Vector": [

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from textual.screen import Screen
 
+from intruder_tui.checkpoint.names import printable
 from intruder_tui.definition import Definition
+from intruder_tui.engine.jobs import Work
 from intruder_tui.engine.session import Session
 from intruder_tui.ui import subject, telling
 from intruder_tui.ui.badges import Badges
-from intruder_tui.ui.keys import in_force
 from intruder_tui.ui.look import Look
 from intruder_tui.ui.options import UiOptions
+from intruder_tui.ui.outline import short_name
 from intruder_tui.ui.pace import Pace, Stopwatch
 from intruder_tui.ui.scope import Scope
 from intruder_tui.ui.shown import Shown
+from intruder_tui.ui.studying import under_way
 from intruder_tui.ui.subject import Subject
 from intruder_tui.ui.widgets.header import HeaderLine
 from intruder_tui.ui.widgets.line import Line
@@ -82,14 +85,21 @@ class Front(Screen[None]):
         self._side.tell(self._badges, self.selected)
         first = next(iter(session.default_names or [row.name for row in session.pairing.rows]), None)
         wanted = self.selected or first
+        if wanted is not None and not self._side.shows(wanted):
+            wanted = self._side.first or wanted  # a filter stays in force, whatever it hides here
         if wanted is not None:
-            self._select(wanted)
+            self._selected[self._at] = wanted
+            if self._side.shows(wanted):
+                self._side.reveal(wanted)
+            self._tell_subject()
         self._tell_totals()
 
     def _select(self, name: str) -> None:
         """Make a row the subject of every view, and put the tree's cursor on it."""
         self._selected[self._at] = name
-        self._side.reveal(name)
+        if self._side.reveal(name):
+            words = f"The filter hid {printable(short_name(name))}: all rows are shown again."
+            self.notify(words, title="Filter cleared", markup=False)
         self._tell_subject()
 
     def _tell_subject(self) -> None:
@@ -108,16 +118,27 @@ class Front(Screen[None]):
     def _tell_totals(self) -> None:
         position = (self._at + 1, len(self._sessions))
         if not self._paused:
-            self._pace.expect([job for session in self._sessions for job in session.pending()])
-        left = self._pace.left()
-        header = telling.header_state(self.session, self._definition, position, left, paused=self._paused)
+            asked: list[Work] = []
+            for one in self._sessions:
+                asked += [*one.pending(), *one.desk.pending()]
+            self._pace.expect(asked)
+        left, study = self._pace.left(), under_way(self._sessions, self._stopwatch)
+        header = telling.header_state(
+            self.session,
+            self._definition,
+            position,
+            left,
+            study,
+            paused=self._paused,
+            sessions=self._sessions,
+        )
         self.query_one(HeaderLine).tell(header)
-        findings = telling.findings(self.session, self._definition, self._look, self._key("scan"))
+        findings = telling.findings(self.session, self._definition, self._look)
         self.query_one("#findings", Line).show(findings)
 
     def _key(self, name: str) -> str:
         """The key in force for the binding of that id."""
-        return in_force(self).get(name, "")
+        return self._look.keys[name]
 
     def _define(self, definition: Definition) -> None:
         if definition == self._definition:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -20,6 +20,7 @@ from intruder_tui.definition import Definition
 from intruder_tui.ui.filtering import NOT, PREFIX, STATES
 from intruder_tui.ui.keys import shown_keys
 from intruder_tui.ui.look import Look
+from intruder_tui.ui.studying import KEYS
 from intruder_tui.ui.widgets.tabs import View
 from intruder_tui.views.glossary import Entry, definition_in_force, marks, view_entries
 from intruder_tui.views.glyphs import Glyphs
@@ -72,14 +73,14 @@ class HelpScreen(ModalScreen[None]):
         """The help as a renderable."""
         look, glyphs = self._look, self._look.glyphs
         return Group(
-            self._part("In force now", definition_in_force(self._definition, glyphs, self._key("side"))),
-            *(self._part(name, view_entries(name, glyphs)) for name in PARTS[self._view]),
+            self._part("In force now", definition_in_force(self._definition, look.keys["side"], glyphs)),
+            *(self._part(name, view_entries(name, look.keys, glyphs)) for name in PARTS[self._view]),
             self._part("What it may mean", [("inference", FORGETTING)]),
             self._part("Marks in the tree", [*marks(glyphs), *tree_marks(glyphs)]),
-            self._part(f"Filter ({self._key('filter')})", FILTER),
-            self._part(f"Order ({self._key('order')})", self._order()),
+            self._part(f"Filter ({look.keys['filter']})", FILTER),
+            self._part(f"Order ({look.keys['order']})", self._order()),
+            self._part("What is computed first", computing(look.keys)),
             self._keys(),
-            Text("Escape closes this.", look.tones.muted),
         )
 
     def _part(self, head: str, entries: Iterable[Entry]) -> RenderableType:
@@ -96,12 +97,8 @@ class HelpScreen(ModalScreen[None]):
         stack = self.app.screen_stack
         return stack[-2] if stack[-1] is self else stack[-1]
 
-    def _key(self, name: str) -> str:
-        found = {one.id: one.keys for one in shown_keys(self._below)}
-        return found.get(name, "")
-
     def _order(self) -> list[Entry]:
-        renew = self._key("renew")
+        renew = self._look.keys["renew"]
         return [
             (
                 "by count",
@@ -128,13 +125,32 @@ class HelpScreen(ModalScreen[None]):
         strong, muted = self._look.tones.strong, self._look.tones.muted
         table.add_row(Text("tab", strong), Text("To the next pane", muted), Text())
         for one in shown_keys(self._below):
-            table.add_row(Text(one.keys, strong), Text(one.words, muted), Text(one.id, muted))
+            table.add_row(
+                Text(self._look.written(one.keys), strong), Text(one.words, muted), Text(one.id, muted)
+            )
         path = f" of {printable(str(self._config), 400)}" if self._config else ""
         how = Text(f"Another key: the last word of its line, as in {EXAMPLE}, under [keys]{path}", muted)
         return Group(Text("Keys", self._look.tones.active), table, Text(), how, Text())
 
 
 EXAMPLE = 'scan = "f5"'
+
+
+def computing(keys: Mapping[str, str]) -> list[Entry]:
+    """What the engine works on, and what stops it; `keys` as in `view_entries`."""
+    scan, pause = keys["scan"], keys["pause"]
+    asked = ", ".join(f"{keys[name]} in {view}" for name, view in KEYS.values())
+    return [
+        ("the order", "the matrix in front, its verdict and then its values; what was asked for; the scan"),
+        ("asked for", f"{asked}: a factorisation each; the header tells its stage and time"),
+        (
+            "making way",
+            "on a CPU the matrix in front interrupts what was asked for, once; it begins anew later",
+        ),
+        (f"{pause} pauses", "the scan alone; the matrix in front and what was asked for go on"),
+        (f"{scan} stops", "everything, once every matrix has been asked for; before, it asks for the others"),
+        ("failed", f"told at once; {keys['log']} lists it until it is asked for again"),
+    ]
 
 
 def tree_marks(glyphs: Glyphs) -> list[Entry]:

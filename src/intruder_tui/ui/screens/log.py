@@ -17,6 +17,7 @@ from intruder_tui.checkpoint.pairs import RowKind
 from intruder_tui.engine.session import Session
 from intruder_tui.ui.look import Look
 from intruder_tui.ui.screens.help import Sheet
+from intruder_tui.ui.studying import label
 
 TAIL = 16_384
 """Bytes of the log's end that are shown."""
@@ -49,6 +50,7 @@ class LogScreen(ModalScreen[None]):
             Text(),
         ]
         parts += self._listed("Failed", Session.failed)
+        parts += self._studies()
         parts += self._listed("Refused", lambda session, name: session.row(name).kind is RowKind.REFUSED)
         parts += [Text(printable(line, 1000), tones.muted) for line in tail(self._path)]
         return Group(*parts)
@@ -72,6 +74,17 @@ class LogScreen(ModalScreen[None]):
         if len(found) > MOST:
             lines.append(Text(f"and {len(found) - MOST} more"))
         return [*lines, Text()]
+
+    def _studies(self) -> list[RenderableType]:
+        """What was asked for beside the matrices' own answers, and failed."""
+        tones, many = self._look.tones, len(self._sessions) > 1
+        lines: list[RenderableType] = []
+        for session in self._sessions:
+            which = f"{printable(session.pairing.tuned.label)}: " if many else ""
+            for study, reason in session.desk.failures():
+                name = (printable(study.name), tones.strong)
+                lines.append(Text.assemble(which, name, f": {label(study)}: {printable(reason, 400)}"))
+        return [Text("Failed studies", tones.warning), *lines[:MOST], Text()] if lines else []
 
 
 def tail(path: Path | None) -> list[str]:

@@ -81,7 +81,9 @@ class MainScreen(Navigation):
     def action_measure(self) -> None:
         """Switch what the map or the sweep shows."""
         if not self._pane.measure():
-            self.notify("m switches the measure of the map (6) and the part of the sweep (5).", markup=False)
+            keys = (self._key(name) for name in ("measure", "view.map", "view.sweep"))
+            words = "{} switches the measure of the map ({}) and the part of the sweep ({}).".format(*keys)
+            self.notify(words, markup=False)
 
     def action_copy(self) -> None:
         """Copy what the cursor is on."""

@@ -106,11 +106,11 @@ class Navigation(Scanning):
         if found:
             self._next_of(found, step)
         else:
-            totals, glyphs = self.session.totals(self._definition), self._look.glyphs
-            self.notify(telling.no_intruder(totals, self._definition, glyphs, self._key("scan")), markup=False)
+            self.notify(telling.no_intruder(self.session, self._definition, self._look), markup=False)
 
     def _next_of(self, found: list[str], step: int) -> None:
-        """Go to the next of these rows in the model's order, round the end."""
+        """Go to the next of these rows in the model's order, round the end; among those the filter leaves."""
+        found = [name for name in found if self._side.shows(name)] or found
         order = {row.name: place for place, row in enumerate(self.session.pairing.rows)}
         here = order.get(self.selected or "", -1)
         after = [name for name in found if (order[name] - here) * step > 0]
@@ -118,10 +118,13 @@ class Navigation(Scanning):
 
     def action_mark(self) -> None:
         """Mark the selected row, or take its mark off."""
-        name = self.selected
-        if name is not None:
-            self._marks.symmetric_difference_update({name})
-            self._side.marked(name)
+        tree = self._side.layer_tree
+        name = tree.row if tree.has_focus else self.selected
+        if name is None:
+            self.notify("The cursor is on no matrix: nothing is marked.", markup=False)
+            return
+        self._marks.symmetric_difference_update({name})
+        self._side.marked(name)
 
     def action_next_marked(self, step: int) -> None:
         """Go to the next marked row, round the end."""

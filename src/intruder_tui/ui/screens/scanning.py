@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from textual import on
 from textual.timer import Timer
 
-from intruder_tui.engine.jobs import Job
-from intruder_tui.engine.protocol import Event, Finished, Stage
+from intruder_tui.checkpoint.names import printable
+from intruder_tui.engine.jobs import Study
+from intruder_tui.engine.protocol import Event, Failed, Finished, Stage
 from intruder_tui.engine.session import PENDING, Session, State
 from intruder_tui.ui.look import Look
+from intruder_tui.ui.messages import StudiesAsked
 from intruder_tui.ui.options import UiOptions
 from intruder_tui.ui.screens.front import Front
+from intruder_tui.ui.studying import key, label, matrix, under_way
 from intruder_tui.ui.widgets.header import HeaderLine
 
 SETTLE = 0.1
@@ -47,10 +51,14 @@ class Scanning(Front):
 
     def take(self, event: Event) -> None:
         """Apply an engine's event to the session it belongs to; on the interface's thread."""
-        if isinstance(event, Finished) and isinstance(event.job, Job):
-            self._pace.finished(event.job, event.seconds)
-        elif isinstance(event, Stage):
-            self._stopwatch.entered(event.job.name, event.stage)
+        match event:
+            case Finished(job, _, seconds):
+                self._pace.finished(job, seconds)
+            case Stage(job, stage):
+                self._stopwatch.entered(job if isinstance(job, Study) else job.name, stage)
+            case Failed(Study() as study, reason):
+                words = f"{label(study)} of {matrix(study)}: {printable(reason, 400)}"
+                self.notify(words, title="Failed", severity="error", markup=False)
         for session in self._sessions:
             changed = session.apply(event)
             studied = [study.name for study in session.desk.apply(event)]
@@ -61,6 +69,8 @@ class Scanning(Front):
                 self._settle(changed)
                 if self.selected in studied:
                     self._tell_subject()
+            if studied or (changed and session is not self.session):
+                self._settle([])
 
     def _settle(self, changed: list[str]) -> None:
         """Repaint what changed: rows and the subject now, sums and sentence a little later."""
@@ -71,7 +81,8 @@ class Scanning(Front):
         self._computing.difference_update(changed)
         self._computing.update(name for name in changed if session.stage(name))
         if self._beat is not None:
-            (self._beat.resume if self._computing else self._beat.pause)()
+            busy = self._computing or any(session.desk.pending() for session in self._sessions)
+            (self._beat.resume if busy else self._beat.pause)()
         if not self._settling:
             self._settling = True
             self.set_timer(SETTLE, self._settled)
@@ -90,9 +101,15 @@ class Scanning(Front):
         """One step of the slow mark on the rows that compute, and of the times that are shown."""
         self._badges.phase = 1 - self._badges.phase
         self._side.layer_tree.changed(self._computing)
-        self.query_one(HeaderLine).run_down(self._pace.left())
+        self.query_one(HeaderLine).run_down(self._pace.left(), under_way(self._sessions, self._stopwatch))
         if self.selected is not None and self.selected in self._computing:
             self._pane.tell_time(self._subject(self.selected))
+
+    @on(StudiesAsked)
+    def _studies_asked(self, event: StudiesAsked) -> None:
+        """A view asked for studies, or took them back: everything around it says so at once."""
+        self._tell_subject()
+        self._settle([])
 
     def _request(self, name: str) -> None:
         self.session.request(name)
@@ -104,11 +121,14 @@ class Scanning(Front):
             self.session.refine(self.selected)
 
     def action_scan(self) -> None:
-        """Ask for every matrix, or go on with a paused scan; again: take back what is not done."""
+        """Ask for every matrix, or go on with a paused scan; again: take all back that is not done."""
         session = self.session
         states = {session.state(name) for name in session.default_names}
-        if State.IDLE not in states and states & PENDING and not self._paused:
+        studies = any(one.desk.pending() for one in self._sessions)
+        if State.IDLE not in states and (states & PENDING or studies) and not self._paused:
             session.cancel_all()
+            for one in self._sessions:
+                one.desk.cancel_all()
         else:
             self._hold(False)
             session.scan()
@@ -118,8 +138,12 @@ class Scanning(Front):
         """Keep back what nobody looks at, or let it go on."""
         if self._paused or any(session.pending() for session in self._sessions):
             self._hold(not self._paused)
+        elif study := under_way(self._sessions, self._stopwatch):
+            words = f"Only {label(study.study)} of {matrix(study.study)}: what you asked for is not paused"
+            self.notify(f"{words}; {key(study.study, self._look)} stops it.", markup=False)
         else:
-            self.notify("Nothing is being computed; a analyses all matrices.", markup=False)
+            words = f"Nothing is being computed; {self._key('scan')} analyses all matrices."
+            self.notify(words, markup=False)
 
     def _hold(self, held: bool) -> None:
         if held == self._paused:

@@ -13,7 +13,7 @@ from intruder_tui.engine.desk import Progress
 from intruder_tui.studies.answers import StudyKind
 from intruder_tui.ui.following import followed_steps
 from intruder_tui.ui.look import Look
-from intruder_tui.ui.messages import Jumped
+from intruder_tui.ui.messages import Jumped, StudiesAsked
 from intruder_tui.ui.outline import short_name
 from intruder_tui.ui.scope import Scope, training_steps
 from intruder_tui.ui.widgets.picture import Picture
@@ -26,7 +26,8 @@ HEADS = 2
 SERIES = 24
 """Lines a series may take."""
 FOLLOW = (
-    "f follows each intruder of this matrix from step to step: it computes the top vectors of {} checkpoints."
+    "{} follows each intruder of this matrix from step to step: "
+    "it computes the top vectors of {} checkpoints."
 )
 ALONE = (
     "One tuned checkpoint is open. To compare several of one base, name them all: "
@@ -44,9 +45,7 @@ class CompareView(Picture):
         Binding("g,home", "corner(0)", "First matrix", show=False, id="compare.first"),
         Binding("G,end", "corner(-1)", "Last matrix", show=False, id="compare.last"),
         Binding("enter", "jump", "Go to the matrix", show=False, id="compare.enter"),
-        Binding(
-            "f", "follow", "Follow its intruders over the checkpoints", show=False, id="compare.follow"
-        ),
+        Binding("f", "follow", "Follow its intruders over the checkpoints", show=False, id="compare.follow"),
     ]
 
     def __init__(self, look: Look) -> None:
@@ -104,9 +103,7 @@ class CompareView(Picture):
         if self._comparison is None:
             return Text(ALONE)
         eps = scope.definition.eps
-        parts = [
-            comparison_view(self._comparison, eps=eps, width=width, mode=look.mode, glyphs=look.glyphs)
-        ]
+        parts = [comparison_view(self._comparison, eps=eps, width=width, mode=look.mode, glyphs=look.glyphs)]
         names = (printable(short_name(scope.name)) if scope.name else "", "all matrices")
         for place, (name, steps) in enumerate(zip(names, self._series, strict=True)):
             if steps:
@@ -136,7 +133,9 @@ class CompareView(Picture):
         """The followed intruders, or how to have them followed."""
         if self._asked:
             return TracksView(self._followed, scope.definition, self._look.mode, self._look.glyphs)
-        return Text(FOLLOW.format(len(self._followed)), self._look.tones.muted)
+        return Text(
+            FOLLOW.format(self._look.keys["compare.follow"], len(self._followed)), self._look.tones.muted
+        )
 
     def marked(self) -> range:
         """The cursor shows on the table's row."""
@@ -178,6 +177,7 @@ class CompareView(Picture):
                 desk.request(name, kind)
         self._followed = followed_steps(scope, self._steps or [])
         self.repaint()
+        self.post_message(StudiesAsked())
 
     def action_jump(self) -> None:
         """Make the matrix the selected one."""

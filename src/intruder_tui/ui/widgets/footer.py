@@ -18,7 +18,6 @@ from intruder_tui.ui.widgets.tree import LayerTree
 
 FILTER_HINTS = (
     ("", "enter", "keep"),
-    ("", "escape", "clear"),
     ("", PREFIX, " ".join(STATES)),
     ("", f"{NOT}word", "not"),
     ("", "words", "are regular expressions"),
@@ -73,8 +72,8 @@ class FooterLine(Line):
             text = Text(f"{printable(trouble)}; the filter before it stays", self._look.tones.warning)
             self.show(text)
         else:
-            self.show(_joined(FILTER_HINTS, self._look))
-
+            clear = ("", self._look.keys["back"], "clear")
+            self.show(_joined((FILTER_HINTS[0], clear, *FILTER_HINTS[1:]), self._look))
 
     def _keys(self) -> dict[str, str]:
         """The keys in force, and the one that leads to the next pane, where there is one."""
@@ -93,7 +92,7 @@ def footer_text(keys: dict[str, str], look: Look, width: int) -> Text:
     chosen: list[tuple[str, str, str]] = []
     used = 0
     for ids, words in (*HINTS[:ALWAYS], *PANE_HINTS, *HINTS[ALWAYS:]):
-        shown = [keys[one] for one in ids if one in keys]
+        shown = [look.written(keys[one]) for one in ids if one in keys]
         if len(shown) != len(ids):
             continue
         label = words.format(eps=look.glyphs.eps)

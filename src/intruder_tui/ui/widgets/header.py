@@ -11,17 +11,22 @@ from textual import events
 from intruder_tui.definition import Definition
 from intruder_tui.engine.tally import Totals
 from intruder_tui.ui.look import Look
+from intruder_tui.ui.studying import UnderWay
 from intruder_tui.ui.widgets.line import Line
 from intruder_tui.views import numbers
+from intruder_tui.views.naming import fitted
 
 BAR = 12
+LABEL, SHORT_LABEL = 24, 10
+"""Cells of another checkpoint's label, where there is room and where there is little."""
 
 
 @dataclass(frozen=True, slots=True)
 class HeaderState:
     """What the header tells; `position` is (this one, of how many) tuned ones, `left` seconds to go.
 
-    `paused` says that only what a person looks at is computed.
+    `paused` says that only what a person looks at is computed; `study` is what was asked for beside that.
+    `elsewhere` is another tuned checkpoint that is being scanned, with its sums.
     """
 
     base: str
@@ -32,10 +37,12 @@ class HeaderState:
     totals: Totals
     left: float | None
     paused: bool = False
+    study: UnderWay | None = None
+    elsewhere: tuple[str, Totals] | None = None
 
 
 def header_text(state: HeaderState, look: Look, width: int) -> Text:
-    """The line, fitted: the device goes first, then the progress bar, then the ends of the names."""
+    """The line, fitted: the device goes first, then the progress bar, words on a study, ends of the names."""
     glyphs, tones = look.glyphs, look.tones
     definition = state.definition
     which = f" ({state.position[0]}/{state.position[1]})" if state.position[1] > 1 else ""
@@ -44,10 +51,11 @@ def header_text(state: HeaderState, look: Look, width: int) -> Text:
         "   ", "  " if width < 90 else "   "
     )
     device = state.device.replace("NVIDIA ", "")
-    for parts in _choices(settings, device, *_progress(state, look)):
+    least = min(cell_len(names), 24 if state.study is None else 16)
+    for parts in _choices(settings, device, *_progress(state, look), state.study):
         right = "   ".join(part for part in parts if part)
         room = width - cell_len(right) - 3
-        if room >= min(cell_len(names), 24):
+        if room >= least:
             break
     left = Text(names, tones.strong)
     left.truncate(max(room, 8), overflow="ellipsis")
@@ -56,13 +64,27 @@ def header_text(state: HeaderState, look: Look, width: int) -> Text:
     return Text.assemble(left, " " * gap, (settings, tones.text), (rest, tones.muted), no_wrap=True)
 
 
-def _choices(settings: str, device: str, bar: str, count: str) -> list[tuple[str, ...]]:
-    return [(settings, device, bar), (settings, device, count), (settings, count), (settings,)]
+def _choices(
+    settings: str, device: str, bar: str, count: str, study: UnderWay | None
+) -> list[tuple[str, ...]]:
+    if study is None:
+        return [(settings, device, bar), (settings, device, count), (settings, count), (settings,)]
+    whole, *shorter, shortest = study.variants()
+    return [
+        (settings, device, bar, whole),
+        (settings, bar, whole),
+        *((settings, count, one) for one in shorter),
+        (settings, count, shortest),
+        (settings, shortest),
+        (settings,),
+    ]
 
 
 def _progress(state: HeaderState, look: Look) -> tuple[str, str]:
     totals = state.totals
     if totals.pending < (1 if state.paused else 2):
+        if state.elsewhere is not None:
+            return _elsewhere(*state.elsewhere, look, paused=state.paused)
         return ("paused", "paused") if state.paused else ("", "")
     done = totals.answered + totals.failed
     count = f"{done}/{totals.matrices}"
@@ -73,6 +95,14 @@ def _progress(state: HeaderState, look: Look) -> tuple[str, str]:
     fill, ends = ("█", "▕▏") if look.glyphs.half else ("=", "[]")
     bar = f"{count} {ends[0]}{fill * full}{' ' * (BAR - full)}{ends[1]}{left}"
     return bar, count + left
+
+
+def _elsewhere(label: str, totals: Totals, look: Look, *, paused: bool) -> tuple[str, str]:
+    """How far another checkpoint's scan is, in full and short."""
+    words = "paused" if paused else "scanning"
+    count = f"{totals.answered + totals.failed}/{totals.matrices}"
+    name = fitted(label, LABEL, look.glyphs.ellipsis)
+    return f"{words} {name}: {count}", f"{words} {fitted(label, SHORT_LABEL, look.glyphs.ellipsis)}: {count}"
 
 
 class HeaderLine(Line):
@@ -89,10 +119,10 @@ class HeaderLine(Line):
         if self.size.width:
             self.show(header_text(state, self._look, self.size.width))
 
-    def run_down(self, left: float | None) -> None:
-        """Show how much time is left by now, if any of it is shown."""
-        if self._state is not None and self._state.left != left:
-            self.tell(replace(self._state, left=left))
+    def run_down(self, left: float | None, study: UnderWay | None) -> None:
+        """Show how much time is left by now, and how far a study is."""
+        if self._state is not None and (self._state.left, self._state.study) != (left, study):
+            self.tell(replace(self._state, left=left, study=study))
 
     def on_resize(self, event: events.Resize) -> None:
         """Fit the line anew."""

@@ -64,6 +64,13 @@ class HeatmapMap(Widget, can_focus=True):
     class Arranged(Message):
         """Other sides or cells are shown: what lies around the map follows."""
 
+    class TooNarrow(Message):
+        """What was asked for has no room; `words` say how much it takes."""
+
+        def __init__(self, words: str) -> None:
+            self.words = words
+            super().__init__()
+
     def __init__(self, look: Look) -> None:
         super().__init__(id="map")
         self._look = look
@@ -234,11 +241,9 @@ class HeatmapMap(Widget, can_focus=True):
     def action_both(self) -> None:
         """Show both sides, or the one in force."""
         if self.size.width < BOTH:
-            self.notify(
-                f"Both sides need {BOTH} columns and have {self.size.width}: u switches between them, "
-                "b hides the tree.",
-                markup=False,
-            )
+            keys = self._look.keys
+            words = f"Both sides need {BOTH} columns and have {self.size.width}: {keys['side']} switches "
+            self.post_message(self.TooNarrow(f"{words}between them, {keys['tree']} hides the tree."))
             return
         self._both = not self.both
         self._rebuild()

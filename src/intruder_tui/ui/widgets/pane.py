@@ -19,7 +19,7 @@ from intruder_tui.studies.answers import StudyKind
 from intruder_tui.ui import readout
 from intruder_tui.ui import subject as words
 from intruder_tui.ui.look import Look
-from intruder_tui.ui.messages import CosinesWanted, CursorMoved
+from intruder_tui.ui.messages import CosinesWanted, CursorMoved, StudiesAsked
 from intruder_tui.ui.scope import Scope
 from intruder_tui.ui.shown import Shown
 from intruder_tui.ui.subject import Subject
@@ -318,7 +318,7 @@ class MatrixPane(Vertical):
         (field,) = readout.fields(one, self._desk)[:1]
         self.query_one(IntruderPage).tell(one, tuned, field.whole)
         if self._page == VECTOR:
-            remark = readout.remark(one, [field], self._desk, self._look)
+            remark = readout.remark(one, [field], self._desk, self._look, "vector.compute")
             self.query_one(VectorView).tell(one, tuned, field.whole, remark)
 
     def _tell_map(self, one: Subject) -> None:
@@ -336,6 +336,11 @@ class MatrixPane(Vertical):
         if self._subject is not None and self._view is View.HEATMAP:
             self._tell_view(self._subject)
 
+    def on_heatmap_map_too_narrow(self, event: HeatmapMap.TooNarrow) -> None:
+        """Said in the read-out's place, until there is something to read out again."""
+        event.stop()
+        self.query_one("#readout", Line).show(Text(event.words, self._look.tones.warning))
+
     def on_cosines_wanted(self, event: CosinesWanted) -> None:
         """Ask for every cosine of the sides that are shown; those under way are taken back."""
         event.stop()
@@ -350,7 +355,7 @@ class MatrixPane(Vertical):
         ]
         for side in running or sides:
             (desk.cancel if running else desk.request)(one.name, StudyKind.COSINES, side)
-        self._tell_view(one)
+        self.post_message(StudiesAsked())
 
     def _tell_whole(self) -> None:
         if self._scope is None:

@@ -13,15 +13,16 @@ from textual.message import Message
 from textual.timer import Timer
 from textual.widgets import Input
 
+from intruder_tui.checkpoint.pairs import RowKind
 from intruder_tui.engine.session import PENDING
 from intruder_tui.ui.badges import Badges
 from intruder_tui.ui.filtering import Filter, FilterError, Ground, parse
-from intruder_tui.ui.keys import in_force
 from intruder_tui.ui.look import Look
 from intruder_tui.ui.outline import outline, ranking
 from intruder_tui.ui.ranking import Order, ranked, value
 from intruder_tui.ui.widgets.line import Line
 from intruder_tui.ui.widgets.tree import LayerTree
+from intruder_tui.views import numbers
 
 MANY = 3000
 """With more rows than this the tree is filled once the typing stops."""
@@ -103,11 +104,25 @@ class SidePane(Vertical):
         self._outdate(self._filter.by_state)
         self._tell_rows()
 
-    def reveal(self, name: str) -> None:
-        """Put the cursor on a row; a filter that hides it is dropped."""
-        if name not in self._names:
+    @property
+    def first(self) -> str | None:
+        """The first matrix that the filter leaves, else the first row; None where it leaves none."""
+        if self._badges is None:
+            return None
+        rows = [row for row in self._badges.session.pairing.rows if row.name in self._names]
+        return next((row.name for row in sorted(rows, key=lambda row: row.kind is not RowKind.MATRIX)), None)
+
+    def shows(self, name: str) -> bool:
+        """Whether the filter leaves a row."""
+        return name in self._names
+
+    def reveal(self, name: str) -> bool:
+        """Put the cursor on a row; a filter that hides it is dropped, which is told by True."""
+        hidden = name not in self._names
+        if hidden:
             self.clear(name)
         self.layer_tree.reveal(name)
+        return hidden
 
     def sort(self, order: Order, selected: str | None) -> None:
         """Take an order, as the values are now; the cursor stays on its matrix."""
@@ -220,10 +235,11 @@ class SidePane(Vertical):
             return
         tones = self._look.tones
         total, shown = len(self._badges.session.pairing.rows), len(self._names)
-        rows = f"{shown} of {total} rows" if self._filter.terms else f"{total} rows"
+        rows = numbers.plural(total, "row")
+        rows = f"{shown} of {rows}" if self._filter.terms else rows
         order = "" if self._order is Order.MODEL else self._order.value
         marks = f"{len(self._marks)} marked" if self._marks else ""
-        renew = f"  {in_force(self.screen).get('renew', '')} renews" if self._stale else ""
+        renew = f"  {self._look.keys['renew']} renews" if self._stale else ""
         line = self.query_one("#rows", Line)
         for parts in ((rows, order, marks), (order, marks), (rows, order), (order,), (rows,)):
             words = ", ".join(part for part in parts if part)

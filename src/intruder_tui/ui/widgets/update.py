@@ -11,14 +11,18 @@ from textual.binding import Binding, BindingType
 from intruder_tui.checkpoint.names import printable
 from intruder_tui.engine.desk import Desk, Progress
 from intruder_tui.studies.answers import Scalings, StudyKind
+from intruder_tui.ui.keys import at_start
 from intruder_tui.ui.look import Look
+from intruder_tui.ui.messages import StudiesAsked
 from intruder_tui.ui.subject import Subject
 from intruder_tui.ui.widgets.picture import Picture
 from intruder_tui.views.scalings import ScalingView
 from intruder_tui.views.update import update_view
 
 HEAD = "What another scaling would lead to"
-ASK = "Enter, or left and right, compute it: {count} scalings from 0 to {most} times the adapter's own."
+ASK = (
+    "{ask}, or {smaller} and {larger}, compute it: {count} scalings from 0 to {most} times the adapter's own."
+)
 PLOT = (9, 14)
 """Lines of the plot: at least, and at most where there is room."""
 MULTIPLE = 4
@@ -101,6 +105,7 @@ class UpdateView(Picture):
             return
         if desk.progress(one.name, StudyKind.SCALINGS) in (Progress.QUEUED, Progress.COMPUTING):
             desk.cancel(one.name, StudyKind.SCALINGS)
+            self.post_message(StudiesAsked())
         else:
             self._request()
 
@@ -109,6 +114,7 @@ class UpdateView(Picture):
         if one is not None and one.result is not None and desk is not None:
             if desk.request(one.name, StudyKind.SCALINGS):
                 self._awaited = one.name
+                self.post_message(StudiesAsked())
             self.repaint()
             self._reveal()
 
@@ -133,4 +139,6 @@ class UpdateView(Picture):
                 return Text(f"{self._look.glyphs.idle} {printable(stage, 100)}", muted)
             case Progress.FAILED:
                 return Text(f"{reason[:1].upper()}{reason[1:]}.", muted)
-        return Text(ASK.format(count=GRID, most=MULTIPLE), muted)
+        keys = {name: self._look.keys[f"update.{name}"] for name in ("ask", "smaller", "larger")}
+        keys["ask"] = at_start(keys["ask"])
+        return Text(ASK.format(**keys, count=GRID, most=MULTIPLE), muted)
