@@ -1,43 +1,71 @@
 """The loader against anything: it lists, or it refuses in one line; it never crashes, and never hangs.
 
-Each test runs for a number of examples that takes about ten seconds; HYPOTHESIS_EXAMPLES multiplies it.
+All tests together run for about FUZZ_SECONDS (60 where it is not set), in rounds of other examples each.
 """
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import io
+import itertools
 import json
 import os
 import pickle
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 from tests.support.rawfile import write_tensors
 from tests.support.refusals import refusal
 from tests.support.sparse import write_sparse
 
-from intruder_tui.checkpoint import expand_series, open_pairing
+from intruder_tui.checkpoint import MatrixPair, Row, expand_series, open_pairing
+from intruder_tui.checkpoint import pairing as pairing_module
 from intruder_tui.checkpoint.weight_file import read_weight_header
+from intruder_tui.engine.adapters import Against, LoraFactors
+from intruder_tui.engine.assemble import ReadError, assemble
 
 PATIENCE = 1.0
 """Seconds of work within which even a hostile checkpoint of a few kilobytes has its answer."""
-FACTOR = float(os.environ.get("HYPOTHESIS_EXAMPLES", "1"))
+READ = 3
+"""Pairs of an example that are read too."""
+CPU = torch.device("cpu")
+SECONDS = float(os.environ.get("FUZZ_SECONDS", "60")) / 7
+"""Of each of the seven tests."""
+ROUND = 20
+"""Examples; a test ends with the round in which its time is up."""
 SHAPES = {"model.layers.0.q_proj.weight": (4, 3), "model.norm.weight": (3,), "lm_head.weight": (6, 3)}
 
 
-def fuzzed(examples: int) -> Any:
-    return settings(
-        max_examples=int(examples * FACTOR),
-        suppress_health_check=list(HealthCheck),
-        deadline=None,
-    )
+Test = Callable[..., None]
+
+
+def fuzzed(**strategies: st.SearchStrategy[Any]) -> Callable[[Test], Test]:
+    """`given`, again and again until the test's time is up; the seed of a round is its number."""
+
+    def decorate(test: Test) -> Test:
+        drawn = settings(
+            max_examples=ROUND, suppress_health_check=list(HealthCheck), deadline=None, database=None
+        )(given(**strategies)(test))
+
+        @functools.wraps(drawn)
+        def repeated(*args: Any, **fixtures: Any) -> None:
+            until = time.monotonic() + SECONDS
+            for number in itertools.count():
+                seed(number)(drawn)(*args, **fixtures)
+                if time.monotonic() > until:
+                    return
+
+        return repeated
+
+    return decorate
 
 
 @pytest.fixture(scope="module")
@@ -55,11 +83,31 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def check(base: Path, tuned: Path) -> None:
-    """Both ways round: one line or rows, soon."""
+    """Both ways round: one line or rows, soon; and what is paired is read, or one line says why not."""
     for sides in ((base, tuned), (tuned, base)):
         started = time.process_time()
-        refusal(lambda sides=sides: open_pairing(str(sides[0]), str(sides[1])))  # type: ignore[misc]
+        rows = opened(*sides)
         assert time.process_time() - started < PATIENCE
+        for pair in [row.pair for row in rows if row.pair][:READ]:
+            check_read(pair)
+
+
+def opened(base: Path, tuned: Path) -> list[Row]:
+    """The rows; none of what is refused."""
+    rows: list[Row] = []
+    refusal(lambda: rows.extend(open_pairing(str(base), str(tuned)).rows))
+    return rows
+
+
+def check_read(pair: MatrixPair) -> None:
+    """Both sides have the row's shape, or it is said why they can't be had."""
+    with contextlib.suppress(ReadError):
+        base, _ = assemble(pair.base, CPU)
+        assert isinstance(base, torch.Tensor)
+        assert base.shape == pair.shape
+        tuned, _ = assemble(pair.tuned, CPU, against=Against(pair.base, base))
+        made = tuned.dense(torch.float32) if isinstance(tuned, LoraFactors) else tuned
+        assert made.shape == pair.shape
 
 
 NAMES = st.one_of(
@@ -102,8 +150,7 @@ ENTRY = (
 )
 
 
-@fuzzed(500)
-@given(header=st.dictionaries(NAMES, ENTRY, max_size=6), extra=st.integers(0, 64), cut=st.integers(0, 12))
+@fuzzed(header=st.dictionaries(NAMES, ENTRY, max_size=6), extra=st.integers(0, 64), cut=st.integers(0, 12))
 def test_any_header(base: Path, place: Path, header: dict[str, Any], extra: int, cut: int) -> None:
     encoded = json.dumps(header).encode()
     path = place / "x.safetensors"
@@ -111,8 +158,7 @@ def test_any_header(base: Path, place: Path, header: dict[str, Any], extra: int,
     check(base, path)
 
 
-@fuzzed(500)
-@given(content=st.binary(max_size=300), length=st.integers(0, 2**64 - 1) | st.integers(0, 300))
+@fuzzed(content=st.binary(max_size=300), length=st.integers(0, 2**64 - 1) | st.integers(0, 300))
 def test_any_bytes(base: Path, place: Path, content: bytes, length: int) -> None:
     for name in ("x.safetensors", "x.pt", "x"):
         (place / name).write_bytes(length.to_bytes(8, "little") + content)
@@ -136,8 +182,7 @@ TORCH = {
 }
 
 
-@fuzzed(400)
-@given(
+@fuzzed(
     tensors=st.dictionaries(NAMES.filter(lambda n: n != "__metadata__"), layouts(SMALL), max_size=8),
     other=st.dictionaries(NAMES.filter(lambda n: n != "__metadata__"), layouts(SMALL), max_size=8),
     config=JSON | st.fixed_dictionaries({"model_type": st.sampled_from(["gpt2", "gpt_oss", "falcon"])}),
@@ -154,8 +199,7 @@ def test_any_two_files_that_are_well_formed(
     check(place / "a.safetensors", place / "b.safetensors")
 
 
-@fuzzed(400)
-@given(
+@fuzzed(
     document=JSON
     | st.fixed_dictionaries(
         {
@@ -187,8 +231,7 @@ def test_any_index(base: Path, place: Path, document: Any) -> None:
     check(base, directory)
 
 
-@fuzzed(400)
-@given(
+@fuzzed(
     fields=st.dictionaries(
         st.sampled_from(
             [
@@ -281,8 +324,7 @@ OPCODES = st.lists(
 ).map(b"".join)
 
 
-@fuzzed(600)
-@given(program=OPCODES)
+@fuzzed(program=OPCODES)
 def test_any_pickle(base: Path, place: Path, program: bytes) -> None:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
@@ -292,8 +334,7 @@ def test_any_pickle(base: Path, place: Path, program: bytes) -> None:
     check(base, place / "x.pt")
 
 
-@fuzzed(300)
-@given(
+@fuzzed(
     argument=st.text(max_size=30) | st.sampled_from(["hf://a/b", "a/b@c", "~nobody/x", "\0", "/", ".", "//"])
 )
 def test_any_argument(argument: str) -> None:
@@ -317,3 +358,23 @@ def test_deep_nesting_ends(place: Path) -> None:
         refusal(lambda: read_weight_header(place / "deep.pt"))
     (place / "deeper.pt").write_bytes(pickle.dumps([[]]))
     assert refusal(lambda: read_weight_header(place / "deeper.pt"))
+
+
+@pytest.mark.parametrize(
+    "error", [KeyError("x"), RecursionError(), MemoryError(), UnicodeDecodeError("a", b"", 0, 0, "")]
+)
+def test_an_exception_that_is_not_ours_fails_these_tests(
+    base: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def broken(*_: Any) -> Any:
+        raise error
+
+    monkeypatch.setattr(pairing_module, "model_rows", broken)
+    with pytest.raises(type(error)):
+        check(base, base)
+
+
+def test_an_answer_that_takes_too_long_fails_these_tests(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(check.__globals__, "PATIENCE", 0.0)
+    with pytest.raises(AssertionError):
+        check(base, base)
