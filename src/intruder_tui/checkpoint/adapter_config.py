@@ -16,6 +16,8 @@ from intruder_tui.checkpoint.patterns import PatternRules
 
 LARGEST_RANK = 1_000_000
 LARGEST_ALPHA = 1e9
+_PEFT_ALPHA = 8.0
+"""`LoraConfig.lora_alpha` where it is not given."""
 
 _KNOWN = frozenset(
     {
@@ -66,6 +68,7 @@ class Scaling:
         rank, alpha: the defaults of all modules.
         ranks, alphas: overrides per module.
         stabilised: scaling is alpha / sqrt(r) rather than alpha / r.
+        assumed: what the configuration does not say of alpha and was taken instead; empty where it says it.
     """
 
     rank: int
@@ -73,6 +76,7 @@ class Scaling:
     ranks: PatternRules[int]
     alphas: PatternRules[float]
     stabilised: bool
+    assumed: str = ""
 
     def rank_of(self, module: str) -> int:
         """r of a module. Raises CheckpointError as `PatternRules.find` does."""
@@ -151,10 +155,13 @@ def adapter_config(fields: Mapping[str, object], label: str, options: AdapterOpt
         notes += ["lora_bias is set: the bias updates are listed, not analysed"] * (
             fields.get("lora_bias") is True
         )
+    scaling = _scaling(fields, label, options) if lora else None
+    if scaling is not None and scaling.assumed:
+        notes.append(scaling.assumed)
     tokens = fields.get("token_indices" if kind == "TRAINABLE_TOKENS" else "trainable_token_indices")
     return AdapterConfig(
         kind=kind,
-        scaling=_scaling(fields, label) if lora else None,
+        scaling=scaling,
         init=init,
         dora=_flag(fields, "use_dora", label),
         fan_in_fan_out=_flag(fields, "fan_in_fan_out", label),
@@ -177,10 +184,17 @@ def _refuse_unknown(fields: Mapping[str, object], label: str) -> None:
             )
 
 
-def _scaling(fields: Mapping[str, object], label: str) -> Scaling:
+def _scaling(fields: Mapping[str, object], label: str, options: AdapterOptions) -> Scaling:
+    alpha, assumed = fields.get("lora_alpha"), ""
+    if "lora_alpha" not in fields:
+        said = options.lora_alpha
+        alpha = _PEFT_ALPHA if said is None else said
+        whose = "PEFT's default; --lora-alpha says another" if said is None else "from --lora-alpha"
+        assumed = f"the adapter's configuration has no lora_alpha: alpha is taken as {alpha:g}, {whose}"
     return Scaling(
         rank=_rank(fields.get("r", 8), f"{label}: r"),
-        alpha=checked_alpha(fields.get("lora_alpha", 8), f"{label}: lora_alpha"),
+        alpha=checked_alpha(alpha, f"{label}: lora_alpha"),
+        assumed=assumed,
         ranks=PatternRules(
             {
                 key: _rank(value, f"{label}: rank_pattern")

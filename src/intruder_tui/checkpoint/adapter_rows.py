@@ -108,7 +108,9 @@ def change_row(match: Match, left: Side, change: Change, adapter: Adapter) -> Ro
         return refused(str(unusable))
     layer = Layer(Role.LINEAR, "") if len(shape) > 2 else layer_of(match.base, shape)
     match = replace(match, rule=change.rule or match.rule)
-    notes = (*_base_notes(match.base, left), *resized)
+    scaling = adapter.config.scaling
+    assumed = (scaling.assumed,) if scaling is not None and scaling.assumed and change.alpha is None else ()
+    notes = (*_base_notes(match.base, left), *assumed, *resized)
     if isinstance(tuned, Reinitialised) and dtype not in _UNROUNDED:
         notes = (*notes, _rounding_note(_INITS[tuned.init], dtype))
     if len(shape) > 2:
