@@ -8,9 +8,11 @@ from pathlib import Path
 
 from intruder_tui.checkpoint.errors import CheckpointError
 from intruder_tui.checkpoint.files import foreign_format, is_zip, looks_like_safetensors
-from intruder_tui.checkpoint.layouts import TRAINER_FILE
+from intruder_tui.checkpoint.layouts import TRAINER_FILE, weights_of
 from intruder_tui.checkpoint.names import printable
 
+_MOST_ENTRIES = 1_000
+"""Of a directory, looked into for weights."""
 _TO_SAFETENSORS = "load it where it was made and save it again with safetensors (save_pretrained does)"
 
 _STEP = re.compile(r"checkpoint-(\d{1,18})", re.ASCII)
@@ -169,11 +171,30 @@ def _checkpoints_inside(directory: Path, names: frozenset[str]) -> str:
     )
 
 
-def _adapters_inside(directory: Path, names: frozenset[str]) -> str:
-    inside = sorted(name for name in names if (directory / name / "adapter_config.json").is_file())
-    if not inside:
-        return ""
-    return f"adapters lie in sub-directories; give one of them: {', '.join(map(printable, inside[:8]))}"
+def _weights_inside(directory: Path, names: frozenset[str]) -> str:
+    """Models and adapters in sub-directories."""
+    found: dict[str, list[str]] = {"model": [], "adapter": []}
+    for name in sorted(names)[:_MOST_ENTRIES]:
+        inside = _names_inside(directory / name)
+        if "adapter_config.json" in inside:
+            found["adapter"].append(name)
+        elif weights_of(inside) is not None:
+            found["model"].append(name)
+    told = [
+        f"{kind}{'s' if len(some) > 1 else ''} {', '.join(printable(name, 80) for name in some[:8])}"
+        f"{f' … ({len(some)} in all)' if len(some) > 8 else ''}"
+        for kind, some in found.items()
+        if some
+    ]
+    return f"weights lie in sub-directories; give one of them: {'; '.join(told)}" if told else ""
+
+
+def _names_inside(directory: Path) -> frozenset[str]:
+    """What a sub-directory holds; nothing where it is none, or can't be read."""
+    try:
+        return frozenset(entry.name for entry in directory.iterdir())
+    except OSError:
+        return frozenset()
 
 
 def _models_inside(directory: Path, names: frozenset[str]) -> str:
@@ -201,6 +222,6 @@ _RULES: tuple[Callable[[Path, frozenset[str]], str], ...] = (
     _consolidated,
     _by_suffix,
     _checkpoints_inside,
-    _adapters_inside,
     _models_inside,
+    _weights_inside,
 )

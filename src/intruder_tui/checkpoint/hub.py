@@ -71,9 +71,11 @@ def resolve(name: HubName) -> tuple[Path, tuple[str, ...]]:
     entry = cache_directory() / name.folder
     snapshots = _names_in(entry / "snapshots")
     if not snapshots:
+        # A bare word is far more often a mistyped path than one of the hub's few names without an owner.
+        fetch = "; --download fetches it" if "/" in name.repository else ""
         raise CheckpointError(
-            f"{name.repository}: no such file or directory, and not in the hub cache {shown(entry.parent)}; "
-            "--download fetches it"
+            f"{name.repository}: no such file or directory, and not in the hub cache {shown(entry.parent)}"
+            f"{fetch}"
         )
     commit = _referenced(entry, name.revision or "main")
     if commit is None and name.revision:

@@ -6,14 +6,19 @@ import os
 import sys
 from collections.abc import Sequence
 
-COMMANDS = ("open", "demo", "list", "show", "scan", "cache")
+from intruder_tui.cli.guessing import COMMANDS, mistyped, unknown
+
 _OWN_OPTIONS = ("--help", "-h", "--version", "--install-completion", "--show-completion")
+_BAD_USAGE = 2
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point of `intruder-tui`. `intruder-tui BASE TUNED` means `intruder-tui open BASE TUNED`."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     if given and given[0] not in COMMANDS and given[0] not in _OWN_OPTIONS:
+        if "--download" not in given and mistyped(given[0]):
+            sys.stderr.write(f"intruder-tui: {unknown(given[0])}\n")
+            sys.exit(_BAD_USAGE)
         given.insert(0, "open")
     # This process only draws and keeps books; numpy's threads would spin beside the worker's.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from intruder_tui.cli.guessing import fail_alone
 from intruder_tui.cli.options import (
     Base,
     CacheBudget,
@@ -20,7 +21,6 @@ from intruder_tui.cli.options import (
     K,
     LogFile,
     SideOption,
-    Tuned,
     cache_of,
     definition_of,
     fail,
@@ -58,7 +58,12 @@ ConfigFile = Annotated[
 
 def open_(
     base: Base,
-    tuned: Tuned,
+    tuned: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="TUNED...", help="Fine-tuned checkpoints of that base, or LoRA adapter directories."
+        ),
+    ] = None,
     maps: Map = None,
     series: Series = False,
     download: Download = False,
@@ -82,6 +87,8 @@ def open_(
     """Open BASE and one or more TUNED checkpoints in the terminal."""
     definition = definition_of(k, eps, side)
     prepare_terminal(colour)
+    if not tuned:
+        fail_alone(base)
     pairings = pairings_of(
         base,
         tuned,

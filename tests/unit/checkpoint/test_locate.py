@@ -190,7 +190,11 @@ def test_distributed_shards_are_never_taken_for_whole_tensors(tmp_path: Path) ->
         (("weights.npz",), "MLX"),
         (("model_index.json", "transformer/config.json"), "diffusers pipeline"),
         (("checkpoint-10/x", "checkpoint-9/x", "checkpoint-x/x"), "checkpoint-9, checkpoint-10$"),
-        (("good/adapter_config.json",), "give one of them: good"),
+        (("good/adapter_config.json",), "give one of them: adapter good"),
+        (
+            ("a/model.safetensors", "b/pytorch_model.bin", "c/adapter_config.json", "d/notes.txt"),
+            "give one of them: models a, b; adapter c$",
+        ),
         (("refs/main", "snapshots/abc/model.safetensors"), "snapshots/abc"),
     ],
 )
@@ -229,6 +233,7 @@ def test_arguments_that_lead_nowhere(tmp_path: Path) -> None:
         (str(tmp_path / "absent"), "no such file or directory$"),
         ("meta-llama/Llama-2-7b-hf", "not in the hub cache .* --download fetches it"),
         ("hf://org/name", "not in the hub cache"),
+        ("README", "no such file or directory, and not in the hub cache [^;]*$"),
         (str(tmp_path / "fifo"), "named pipe"),
         ("/dev/zero", "character device"),
         ("a\0b", "null"),
