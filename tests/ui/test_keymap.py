@@ -101,6 +101,10 @@ def test_keys_that_can_be_used(wanted: dict[str, object], keymap: dict[str, str]
     ("wanted", "trouble"),
     [
         ({"sidee": "f7"}, "[keys] sidee: no such action; near it side"),
+        (
+            {"tree": {"down": "z"}},
+            '[keys] tree.down: write an id with a dot in quotes, "tree.down" = ...',
+        ),
         ({"side": "ctl+f7"}, "[keys] side: ctl+f7 is not a key"),
         ({"side": "foo"}, "[keys] side: foo is not a key"),
         ({"side": ""}, "[keys] side:  is not a key"),

@@ -95,6 +95,10 @@ def checked(wanted: Mapping[str, object], known: Iterable[Place]) -> tuple[dict[
     ids = {name for place in known for name in place.keys}
     for name, value in wanted.items():
         if name not in ids:
+            if isinstance(value, dict) and value:  # TOML takes an unquoted dot for a table in a table
+                inner = printable(f"{name}.{next(iter(value))}")
+                troubles.append(f'[keys] {inner}: write an id with a dot in quotes, "{inner}" = ...')
+                continue
             near = ", ".join(sorted(one for one in ids if name and one.startswith(name[:3]))[:4])
             troubles.append(f"[keys] {printable(name)}: no such action{f'; near it {near}' if near else ''}")
             continue
