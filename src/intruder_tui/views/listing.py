@@ -42,12 +42,14 @@ def listing(pairing: Pairing, *, everything: bool = False, width: int | None = N
         yield Text()
         yield from _table(shown, width)
     yield Text()
-    yield from _wrapped(_counts(pairing, len(pairing.rows) - len(shown)), width)
+    yield from _wrapped(_counts(pairing, shown), width)
 
 
 def _is_shown(row: Row) -> bool:
-    """Matrices and stacks; and what an adapter holds and the base lacks, whose shape is not always known."""
-    return len(row.shape) >= 2 or (not row.shape and row.kind in (RowKind.UNPAIRED, RowKind.REFUSED))
+    """Matrices, stacks and what is refused; what one side lacks, whose shape is not always known."""
+    return (
+        len(row.shape) >= 2 or row.kind is RowKind.REFUSED or (not row.shape and row.kind is RowKind.UNPAIRED)
+    )
 
 
 def _source(side: str, source: Source) -> str:
@@ -143,8 +145,10 @@ def _account(row: Row) -> str:
     return "; ".join((row.pair.rule, *notes))
 
 
-def _counts(pairing: Pairing, hidden: int) -> str:
-    kinds = Counter(row.kind for row in pairing.rows)
+def _counts(pairing: Pairing, shown: Sequence[Row]) -> str:
+    """Every row once: those that are listed by what they are, then the others."""
+    kinds = Counter(row.kind for row in shown)
+    hidden = len(pairing.rows) - len(shown)
     untouched = sum(pair.untouched for pair in pairing.pairs)
     parts = [plural(len(pairing.pairs), "matrix", "matrices") + " to analyse"]
     if untouched:

@@ -49,10 +49,19 @@ def test_a_pipe_gets_a_line_a_row() -> None:
     assert shown[0].split() == ["model.layers.0.self_attn.q_proj.weight", "8", "×", "4", "BF16", "exact"]
     assert shown[2].endswith(f"unpaired: {REASON}")
     assert lines[-1] == (
-        "2 matrices to analyse; 1 skipped; 2 unpaired; "
+        "2 matrices to analyse; 2 unpaired; "
         "1 tensor with fewer than two dimensions not listed (--all lists them)"
     )
-    assert any("model.norm.weight" in line for line in printed(ROWS, None, everything=True))
+    complete = printed(ROWS, None, everything=True)
+    assert any("model.norm.weight" in line for line in complete)
+    assert complete[-1] == "2 matrices to analyse; 1 skipped; 2 unpaired"
+
+
+def test_what_is_refused_is_listed_whatever_its_shape() -> None:
+    refused = Row("model.scales", RowKind.REFUSED, (4,), "F32", reason="base is 4, tuned is 8")
+    lines = printed([*ROWS, refused], None)
+    assert any(line.startswith("model.scales") for line in lines)
+    assert "; 1 refused; " in lines[-1]
 
 
 def test_a_narrow_screen_puts_reasons_on_lines_of_their_own() -> None:
