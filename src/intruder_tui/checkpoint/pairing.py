@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from intruder_tui.checkpoint.adapter import Adapter
     from intruder_tui.checkpoint.headers import Header
 
+SAME_FILES = "BASE and TUNED are the same files"
 _MOST_REASONS = 3
 
 
@@ -114,7 +115,7 @@ def _source(located: Located, tensors: int, notes: tuple[str, ...]) -> Source:
 
 
 def _same_files(base: Located, tuned: Located) -> tuple[str, ...]:
-    return ("BASE and TUNED are the same files",) if base.files == tuned.files else ()
+    return (SAME_FILES,) if base.files == tuned.files else ()
 
 
 def _base_differs(base: Catalog, adapter: Adapter) -> tuple[str, ...]:

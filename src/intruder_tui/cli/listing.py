@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from itertools import islice
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from intruder_tui.cli.options import Base
 from intruder_tui.cli.sources import Download, LoraAlpha, Map, ResidualBase, Series, pairings_of
+
+if TYPE_CHECKING:
+    from intruder_tui.checkpoint.pairs import Pairing
 
 _LINES_AT_ONCE = 200
 
@@ -43,6 +46,8 @@ def list_(
         lora_alpha=lora_alpha,
         residual_base=residual_base,
     )
+    if not tuned:
+        pairings = [_alone(pairing) for pairing in pairings]
     if as_json:
         from intruder_tui.export.listing import listing_document
 
@@ -63,3 +68,12 @@ def list_(
                 console.print(Text("\n").join(some), no_wrap=True, overflow="ignore", crop=False)
             else:
                 typer.echo("\n".join(line.plain for line in some))
+
+
+def _alone(pairing: Pairing) -> Pairing:
+    """A checkpoint beside itself, because nothing was given to compare it with."""
+    from dataclasses import replace
+
+    from intruder_tui.checkpoint.pairing import SAME_FILES
+
+    return replace(pairing, notes=tuple(note for note in pairing.notes if note != SAME_FILES))

@@ -106,6 +106,8 @@ def run_scan(
     from intruder_tui.engine.session import Session
     from intruder_tui.export.scan import scan_csv, scan_document
 
+    for note in _remarks(pairings):
+        typer.echo(f"note  {note}", err=True)
     with engine_for(cache, device, log) as engine:
         depth = Depth.EXACT if exact else Depth.VERDICT
         sessions = [Session(pairing, engine, cache, definition, depth) for pairing in pairings]
@@ -142,3 +144,17 @@ def run_scan(
         why = "; ".join(pairing.notes) or "neither has a weight matrix"
         typer.echo(f"intruder-tui: nothing to analyse between {where}: {why}", err=True)
     return SOME_FAILED if failed or nothing else 0
+
+
+def _remarks(pairings: list[Pairing]) -> list[str]:
+    """What is known before anything is computed, and may make it worthless: each once, as `list` says it."""
+    from intruder_tui.checkpoint.names import printable
+    from intruder_tui.export.remarks import pairing_remarks
+
+    remarks = [
+        printable(pairing.base.argument) + f": {note}" for pairing in pairings for note in pairing.base.notes
+    ]
+    for pairing in pairings:
+        own = pairing_remarks(pairing) if pairing.pairs else []
+        remarks += [printable(pairing.tuned.argument) + f": {note}" for note in (*pairing.tuned.notes, *own)]
+    return list(dict.fromkeys(remarks))

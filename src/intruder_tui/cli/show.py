@@ -26,11 +26,12 @@ from intruder_tui.cli.options import (
 from intruder_tui.cli.sources import Download, LoraAlpha, Map, ResidualBase, pairings_of
 
 if TYPE_CHECKING:
-    from intruder_tui.checkpoint.pairs import Pairing
+    from intruder_tui.checkpoint.pairs import Pairing, Row
     from intruder_tui.definition import Definition
     from intruder_tui.engine.session import Session
 
 SOME_FAILED = 1
+_MOST_CANDIDATES = 4
 
 
 def show(
@@ -113,17 +114,32 @@ def _print(session: Session, name: str, definition: Definition, *, ascii_only: b
 
 
 def find_matrix(pairing: Pairing, wanted: str) -> str:
-    """The row a person means: the exact name, else the only analysable row whose name contains it."""
+    """The row a person means: the exact name, else the only row whose name contains it.
+
+    Whole parts of a name go before other matches ("layers.1" is not layers.11), and what a listing shows,
+    refused rows among it, before norms and biases.
+    """
     from intruder_tui.checkpoint.names import printable
 
-    exact = [row for row in pairing.rows if row.name == wanted]
-    found = exact or [row for row in pairing.rows if row.pair is not None and wanted in row.name]
-    if not found:
+    rows = pairing.rows
+    whole = [row for row in rows if f".{wanted.strip('.')}." in f".{row.name}."]
+    matches = whole or [row for row in rows if wanted in row.name]
+    found = (
+        [row for row in rows if row.name == wanted]
+        or [row for row in matches if row.pair is not None or len(row.shape) != 1]
+        or matches
+    )
+    if not wanted or not found:
         fail(f"no matrix is called {wanted!r}; `intruder-tui list` prints the names")
     if len(found) > 1:
-        names = ", ".join(printable(row.name) for row in found[:4])
-        more = ", …" if len(found) > 4 else ""
+        names = ", ".join(printable(row.name) + _kind(row) for row in found[:_MOST_CANDIDATES])
+        more = ", …" if len(found) > _MOST_CANDIDATES else ""
         fail(f"{wanted!r} fits {len(found)} matrices; name one of them: {names}{more}")
     if found[0].pair is None:
-        fail(f"{printable(found[0].name)}: {found[0].reason}")
+        fail(f"{printable(found[0].name)}: {found[0].kind}: {found[0].reason}")
     return found[0].name
+
+
+def _kind(row: Row) -> str:
+    """What else than a matrix to analyse a candidate is."""
+    return "" if row.pair is not None else f" ({row.kind})"

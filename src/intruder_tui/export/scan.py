@@ -12,8 +12,9 @@ from intruder_tui.checkpoint.names import printable
 from intruder_tui.checkpoint.pairs import RowKind
 from intruder_tui.definition import Definition, Verdict
 from intruder_tui.engine.session import Session, State
+from intruder_tui.export.remarks import pairing_remarks
 from intruder_tui.export.sources import definition_document, source_document, versions_document
-from intruder_tui.results import MatrixResult
+from intruder_tui.results import MatrixResult, Tier
 
 SCHEMA = 1
 
@@ -36,6 +37,8 @@ CSV_COLUMNS = (
     "borderline",
     "clustered",
     "lowest_best_cosine",
+    "lowest_best_cosine_lower",
+    "lowest_best_cosine_upper",
     "relative_norm",
     "effective_rank",
     "stable_rank",
@@ -62,7 +65,6 @@ def scan_csv(document: dict[str, Any]) -> str:
     writer.writeheader()
     for tuned in document["tuned"]:
         for matrix in tuned["matrices"]:
-            cosines = [upper for _, upper in matrix["best_cosine_bounds"]]
             writer.writerow(
                 {
                     "tuned": tuned["path"],
@@ -76,7 +78,7 @@ def scan_csv(document: dict[str, Any]) -> str:
                         verdict: " ".join(str(j) for j in matrix[verdict])
                         for verdict in ("intruders", "undecided", "borderline", "clustered")
                     },
-                    "lowest_best_cosine": min(cosines) if cosines else "",
+                    **_lowest(matrix["best_cosine_bounds"]),
                     "relative_norm": matrix["update"]["relative_norm"],
                     "effective_rank": matrix["update"]["effective_rank"],
                     "stable_rank": matrix["update"]["stable_rank"],
@@ -87,8 +89,18 @@ def scan_csv(document: dict[str, Any]) -> str:
     return out.getvalue()
 
 
+def _lowest(bounds: Sequence[tuple[float, float]]) -> dict[str, float]:
+    """The smallest best(j) of a matrix: within what bounds it lies, and its value where they meet."""
+    if not bounds:
+        return {}
+    lower, upper = (min(ends) for ends in zip(*bounds, strict=True))
+    known = {"lowest_best_cosine_lower": lower, "lowest_best_cosine_upper": upper}
+    return known | ({"lowest_best_cosine": lower} if lower == upper else {})
+
+
 def _tuned(session: Session, definition: Definition) -> dict[str, Any]:
-    matrices = [_matrix(session, row.name, definition) for row in session.pairing.rows if len(row.shape) >= 2]
+    rows = [row for row in session.pairing.rows if len(row.shape) >= 2 or row.kind is RowKind.REFUSED]
+    matrices = [_matrix(session, row.name, definition) for row in rows]
     totals = session.totals(definition)
     return {
         **source_document(session.pairing.tuned),
@@ -97,7 +109,9 @@ def _tuned(session: Session, definition: Definition) -> dict[str, Any]:
         "undecided": totals.undecided,
         "borderline": totals.borderline,
         "clustered": totals.clustered,
-        "remarks": list(session.pairing.notes),
+        "failed": totals.failed,
+        "refused": sum(row.kind is RowKind.REFUSED for row in rows),
+        "remarks": pairing_remarks(session.pairing),
         "matrices": matrices,
     }
 
@@ -110,17 +124,17 @@ def _matrix(session: Session, name: str, definition: Definition) -> dict[str, An
     document = {
         "name": name,
         "shape": list(row.shape),
-        "state": "failed" if refused else _STATES.get(state, "skipped"),
+        "state": "refused" if refused else _STATES.get(state, "skipped"),
         "reason": session.reason(name) or None,
         "count": session.count(name, definition),
     }
     adapter_rank = row.pair.adapter_rank if row.pair else None
     if result is None:
-        return document | _no_numbers(adapter_rank, 0.0 if state is State.UNCHANGED else None)
+        return document | _no_numbers(adapter_rank, unchanged=state is State.UNCHANGED)
     return document | _numbers(result, definition, adapter_rank)
 
 
-def _no_numbers(adapter_rank: int | None, relative_norm: float | None) -> dict[str, Any]:
+def _no_numbers(adapter_rank: int | None, *, unchanged: bool) -> dict[str, Any]:
     return {
         "intruders": [],
         "undecided": [],
@@ -130,11 +144,11 @@ def _no_numbers(adapter_rank: int | None, relative_norm: float | None) -> dict[s
         "best_cosine": [],
         "best_cosine_bounds": [],
         "best_index": [],
-        "tier": None,
+        "tier": str(Tier.NONE) if unchanged else None,
         "device": None,
         "notes": [],
         "update": {
-            "relative_norm": relative_norm,
+            "relative_norm": 0.0 if unchanged else None,
             "effective_rank": None,
             "stable_rank": None,
             "adapter_rank": adapter_rank,
@@ -161,7 +175,7 @@ def _numbers(result: MatrixResult, definition: Definition, adapter_rank: int | N
         "best_cosine_bounds": [[float(similarity.lower[j]), float(similarity.upper[j])] for j in examined],
         "best_index": [int(i) if i >= 0 else None for i in similarity.index[: len(examined)]],
         "tier": str(result.tier),
-        "device": result.device,
+        "device": None if result.unchanged else result.device,
         "notes": list(result.notes),
         "update": {
             "relative_norm": _finite(result.update.relative_norm),

@@ -1,4 +1,4 @@
-"""A scan on paper: the sentence, then the matrices that hold intruders, then what failed."""
+"""A scan on paper: the sentence, then the matrices that hold intruders, then what has no answer."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from rich.table import Table
 from rich.text import Text
 
 from intruder_tui.checkpoint.names import printable
-from intruder_tui.checkpoint.pairs import RowKind
+from intruder_tui.checkpoint.pairs import Row, RowKind
 from intruder_tui.definition import Definition, Verdict
-from intruder_tui.engine.session import Session
+from intruder_tui.engine.session import Session, State
 from intruder_tui.views.numbers import cosine, percent
 from intruder_tui.views.sentence import Strongest, session_sentence
 
@@ -24,11 +24,13 @@ def scan_report(session: Session, definition: Definition) -> RenderableType:
     title = f"{printable(session.pairing.base.label)} → {printable(session.pairing.tuned.label)}"
     setting = f"side {definition.side}, k {definition.k}, ε {definition.eps:.2f}"
     finding = session_sentence(totals, strongest_of(session, definition), definition)
+    refused = sum(row.kind is RowKind.REFUSED for row in session.pairing.rows)
+    finding += f"; {refused} refused" if refused else ""
     parts: list[RenderableType] = [Text(f"{title}   {setting}", style="bold"), Text(finding)]
     table = _table(session, definition)
     if table.row_count:
         parts += [Text(), table]
-    parts += [Text(f"failed  {line}") for line in _failures(session)]
+    parts += [Text(line) for line in _without_answer(session)]
     return Group(*parts, Text())
 
 
@@ -75,13 +77,23 @@ def _table(session: Session, definition: Definition) -> Table:
     return table
 
 
-def _failures(session: Session) -> list[str]:
-    """A line a reason, with the first matrix it befell and how many others."""
-    befell: dict[str, list[str]] = {}
+def _without_answer(session: Session) -> list[str]:
+    """A line for each word and reason, with the first matrix it befell and how many others."""
+    befell: dict[tuple[str, str], list[str]] = {}
     for row in session.pairing.rows:
-        if row.kind is RowKind.REFUSED or session.failed(row.name):
-            befell.setdefault(session.reason(row.name), []).append(row.name)
+        if word := _trouble(session, row):
+            befell.setdefault((word, session.reason(row.name)), []).append(row.name)
     return [
-        f"{printable(names[0])}: {reason}" + (f" (and {len(names) - 1} more alike)" if len(names) > 1 else "")
-        for reason, names in befell.items()
+        f"{word}  {printable(names[0])}: {reason}"
+        + (f" (and {len(names) - 1} more alike)" if len(names) > 1 else "")
+        for (word, reason), names in befell.items()
     ]
+
+
+def _trouble(session: Session, row: Row) -> str:
+    """The word for a row that has not got what was asked for; empty for another."""
+    if row.kind is RowKind.REFUSED:
+        return "refused"
+    if session.state(row.name) is State.FAILED:
+        return "failed"
+    return "bounds only" if session.failed(row.name) else ""

@@ -139,10 +139,23 @@ def test_a_failed_matrix_is_one_row_and_exit_code_1(
     save_file(tensors, file, metadata={"format": "pt"})
     done = intruder_tui("scan", demo_pair.base, tuned, cache=cache)
     assert done.returncode == 1
-    failed = [line for line in done.stdout.splitlines() if line.startswith("failed")]
-    assert len(failed) == 2
-    assert "512" in done.stdout
-    assert "504" in done.stdout
+    lines = done.stdout.splitlines()
+    (failed,) = (line for line in lines if line.startswith("failed"))
+    (refused,) = (line for line in lines if line.startswith("refused"))
+    assert Q in failed
+    assert "512" in refused
+    assert "504" in refused
+    assert "; 1 failed; 1 refused" in " ".join(done.stdout.split())
+    document = json.loads(intruder_tui("scan", demo_pair.base, tuned, "--json", "-", cache=cache).stdout)
+    states = [matrix["state"] for matrix in document["tuned"][0]["matrices"]]
+    assert states.count("failed") == document["tuned"][0]["failed"] == 1
+    assert states.count("refused") == document["tuned"][0]["refused"] == 1
+    short = intruder_tui("show", demo_pair.base, tuned, "layers.1.mlp.up_proj", cache=cache)
+    assert (short.returncode, short.stdout) == (2, "")
+    assert f"{name}: refused: base is 512 x 192, tuned is 504 x 192" in short.stderr
+    unclear = intruder_tui("show", demo_pair.base, tuned, "up_proj", cache=cache)
+    assert "fits 4 matrices" in unclear.stderr
+    assert f"{name} (refused)" in unclear.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -192,6 +205,56 @@ def test_nothing_in_common_is_not_a_success(demo_pair: DemoPaths, cache: Path, t
     done = intruder_tui("scan", demo_pair.base, other, cache=cache)
     assert done.returncode == 1
     assert "nothing to analyse" in done.stderr
+
+
+def test_a_scan_says_first_what_may_make_it_worthless(
+    demo_pair: DemoPaths, cache: Path, tmp_path: Path
+) -> None:
+    same = intruder_tui("scan", demo_pair.base, demo_pair.base, cache=cache)
+    assert "BASE and TUNED are the same files" in same.stderr
+    adapter = tmp_path / "adapter"
+    shutil.copytree(demo_pair.lora, adapter)
+    tensors = load_file(adapter / "adapter_model.safetensors")
+    save_file(
+        {name.replace("layers.2.", "layers.9."): tensor for name, tensor in tensors.items()},
+        adapter / "adapter_model.safetensors",
+    )
+    settings = json.loads((adapter / "adapter_config.json").read_text())
+    del settings["lora_alpha"]
+    (adapter / "adapter_config.json").write_text(json.dumps(settings))
+    done = intruder_tui("scan", demo_pair.base, adapter, "--json", "-", cache=cache)
+    assert "the base has no weight of this name" in done.stderr
+    assert "layers.9." in done.stderr
+    assert "has no lora_alpha: alpha is taken as 8" in done.stderr
+    document = json.loads(done.stdout)
+    assert any("the base has no weight" in remark for remark in document["tuned"][0]["remarks"])
+    said = intruder_tui("list", demo_pair.base, adapter, "--lora-alpha", "16", cache=cache)
+    assert "has no lora_alpha: alpha is taken as 16, from --lora-alpha" in said.stdout
+
+
+def test_rewritten_names_are_remarked(demo_pair: DemoPaths, cache: Path, tmp_path: Path) -> None:
+    tensors = load_file(demo_pair.full / "model.safetensors")
+    save_file(
+        {f"wrapped.{name}": one for name, one in tensors.items() if name.endswith("proj.weight")},
+        tmp_path / "x.safetensors",
+    )
+    done = intruder_tui("scan", demo_pair.base, tmp_path / "x.safetensors", "--json", "-", cache=cache)
+    assert "28 of 28 matrices pair by another name: " in done.stderr
+
+
+def test_unchanged_matrices_look_the_same_of_an_adapter_and_of_a_full_checkpoint(
+    demo_pair: DemoPaths, cache: Path
+) -> None:
+    done = intruder_tui(
+        "scan", demo_pair.base, demo_pair.lora, demo_pair.base, "--json", "-", cache=cache
+    )  # fmt: skip
+    adapter, full = (
+        next(one for one in tuned["matrices"] if one["state"] == "unchanged")
+        for tuned in json.loads(done.stdout)["tuned"]
+    )
+    assert adapter["tier"] == full["tier"] == "none"
+    assert adapter["device"] is full["device"] is None
+    assert {**adapter, "name": "", "shape": ()} == {**full, "name": "", "shape": ()}
 
 
 def test_damaged_results_are_computed_again(demo_pair: DemoPaths, tmp_path: Path) -> None:
@@ -269,7 +332,9 @@ def test_list_shows_one_checkpoint_alone_and_a_run_as_a_series(
 ) -> None:
     alone = intruder_tui("list", demo_pair.base, cache=cache)
     assert alone.returncode == 0
-    assert "BASE and TUNED are the same files" in alone.stdout
+    assert "BASE and TUNED are the same files" not in alone.stdout
+    twice = intruder_tui("list", demo_pair.base, demo_pair.base, cache=cache)
+    assert "BASE and TUNED are the same files" in twice.stdout
     for step in (20, 3):
         shutil.copytree(demo_pair.full, tmp_path / "run" / f"checkpoint-{step}")
     refused = intruder_tui("list", demo_pair.base, tmp_path / "run", cache=cache)
