@@ -46,8 +46,11 @@ def test_every_scaling_holds_what_the_merged_weights_decomposition_gives(shape: 
             assert bool((match.upper >= best - 1e-9).all())
             narrow = match.upper - match.lower < 0.1
             assert int(narrow.sum()) >= 8
+            # Two base vectors may match so alike that none is told.
+            told = narrow & (match.index >= 0)
+            assert int(told.sum()) >= 8
             attained = cosines[match.index, torch.arange(12)]
-            assert bool((attained[narrow] >= best[narrow] - 5e-3).all())
+            assert bool((attained[told] >= best[told] - 5e-3).all())
 
 
 @pytest.mark.parametrize("shape", SHAPES)
