@@ -130,7 +130,12 @@ def _deepspeed(directory: Path, names: frozenset[str]) -> str:
 
 
 def _megatron(directory: Path, names: frozenset[str]) -> str:
-    if "latest_checkpointed_iteration.txt" in names or any(name.startswith("mp_rank_") for name in names):
+    of_iteration = {"common.pt", "metadata.json"} <= names
+    if (
+        of_iteration
+        or "latest_checkpointed_iteration.txt" in names
+        or any(name.startswith("mp_rank_") for name in names)
+    ):
         return (
             "a Megatron checkpoint, not read: convert it to the Hugging Face layout first (Megatron Bridge's "
             "export_ckpt, or the converter of the framework that wrote it)"
@@ -155,6 +160,8 @@ def _by_suffix(directory: Path, names: frozenset[str]) -> str:
         suffix = Path(name).suffix.lower()
         if suffix in (".gguf", ".h5", ".msgpack", ".onnx", ".engine"):
             return f"{printable(name, 80)} is {_SUFFIXES[suffix]}"
+    if "saved_model.pb" in names:
+        return f"a TensorFlow SavedModel, not read: {_TO_SAFETENSORS}"
     if {"weights.npz", "weights.00.safetensors"} & names:
         return "an MLX model, not read: give the Hugging Face version of it"
     return ""
@@ -216,9 +223,9 @@ _RULES: tuple[Callable[[Path, frozenset[str]], str], ...] = (
     _adapter_without_weights,
     _adapter_without_config,
     _shards_without_index,
+    _megatron,
     _distributed,
     _deepspeed,
-    _megatron,
     _consolidated,
     _by_suffix,
     _checkpoints_inside,

@@ -134,6 +134,14 @@ def test_shards_that_are_special_files_are_refused(tmp_path: Path) -> None:
     (tmp_path / "x.safetensors").unlink()
     (tmp_path / "x.safetensors").mkdir()
     assert "a directory" in refusal(tmp_path)
+    (tmp_path / "x.safetensors").rmdir()
+    (tmp_path / "x.safetensors").symlink_to("x.safetensors")
+    assert "none of the 1 shards" in refusal(tmp_path)
+
+
+def test_an_index_that_leads_to_itself_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "model.safetensors.index.json").symlink_to("model.safetensors.index.json")
+    assert "symbolic links" in refusal(tmp_path)
 
 
 def test_what_the_index_promises_and_the_shard_lacks_is_absent_with_a_reason(tmp_path: Path) -> None:
@@ -181,6 +189,9 @@ def test_distributed_shards_are_never_taken_for_whole_tensors(tmp_path: Path) ->
         (("pytorch_model_fsdp_0/.metadata",), "accelerate merge-weights"),
         (("latest", "zero_to_fp32.py", "global_step5/mp_rank_00_model_states.pt"), "DeepSpeed"),
         (("latest_checkpointed_iteration.txt",), "Megatron"),
+        (("common.pt", "metadata.json", ".metadata", "__0_0.distcp"), "Megatron"),
+        (("saved_model.pb", "variables/variables.index"), "TensorFlow SavedModel"),
+        (("rank0.engine",), "TensorRT"),
         (("consolidated.00.pth", "params.json"), "Meta's consolidated"),
         (("consolidated.safetensors",), "Mistral"),
         (("llama-7b.Q4_0.gguf",), "GGUF"),
