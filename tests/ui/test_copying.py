@@ -113,3 +113,17 @@ async def test_s_into_a_place_that_can_not_be_written_says_why(tmp_path: Path) -
         await one.saved()
         assert "Not saved" in one.notices
         assert "File exists" in one.notices
+
+
+async def test_a_copied_table_is_told_by_its_size_and_the_same_notice_never_stacks() -> None:
+    async with opened() as one:
+        await one.press("n", "2", "Y", "Y", "Y")
+        assert "Copied 10 rows of " in one.notices
+        assert len(one.app._notifications) == 1
+
+
+async def test_n_says_that_there_is_none_once_everything_is_analysed() -> None:
+    engine = SilentEngine()
+    async with opened(llama_session(engine, ready=True), engine=engine) as one:
+        await one.press(*["left_square_bracket"] * 10, "n")
+        assert "No intruder in any: 27 matrices analysed, side U, k 10, ε 0.00." in one.notices
