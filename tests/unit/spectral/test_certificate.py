@@ -14,8 +14,11 @@ from tests.support.spectral_oracle import truth
 from tests.support.weights import adapter, gaussian, merged, power_law
 from torch import Tensor
 
-from intruder_tui.spectral import Comparison, LowRank, compare_certified, compare_exact
+from intruder_tui.spectral import Comparison, LowRank, certified, compare_certified, compare_exact
 from intruder_tui.spectral.certified import decided, intersected
+from intruder_tui.spectral.lanczos import BlockLanczos, Ritz
+from intruder_tui.spectral.operators import Square
+from intruder_tui.spectral.topk import TopVectors
 
 SHAPES = ((36, 36), (48, 90), (90, 48), (60, 260))
 THRESHOLDS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
@@ -62,6 +65,53 @@ def test_intervals_hold_and_no_verdict_is_wrong() -> None:
     assert realistic["open"] <= 0.05 * realistic["asked"]
 
 
+@pytest.fixture
+def exhausted(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Of every Ritz decomposition, whether its Krylov space was the whole space."""
+    seen: list[bool] = []
+    ritz = BlockLanczos.ritz
+
+    def spy(lanczos: BlockLanczos) -> Ritz:
+        seen.append(lanczos.exhausted)
+        return ritz(lanczos)
+
+    monkeypatch.setattr(BlockLanczos, "ritz", spy)
+    return seen
+
+
+@pytest.mark.parametrize("name", ["random_lora", "bfloat16_lora", "planted", "clustered", "deep_direction"])
+def test_intervals_hold_where_most_of_the_space_is_never_seen(name: str, exhausted: list[bool]) -> None:
+    base, tuned = FAMILIES[name](400, 440, 6)
+    expected = truth(base, tuned)
+    found = certificate(base, tuned, 0.5)
+    for matches, cosines in ((found.left, expected.left), (found.right, expected.right)):
+        best = torch.from_numpy(cosines[:, :8].max(axis=0))
+        assert bool((matches.lower <= best + 1e-12).all())
+        assert bool((matches.upper >= best - 1e-12).all())
+        assert bool((matches.lower <= matches.upper).all())
+    assert exhausted.count(False) >= 3
+    open_ = int(((found.left.lower < 0.5) & (found.left.upper >= 0.5)).sum())
+    assert open_ <= (8 if name in ("random_lora", "clustered") else 2)
+
+
+def test_a_proof_that_fails_leaves_no_claim(monkeypatch: pytest.MonkeyPatch, exhausted: list[bool]) -> None:
+    """The search is made to miss the largest vector: only the proof can know."""
+    base, update = power_law_lora(400, 440, 3)
+    search = certified.top_vectors
+
+    def blind(a: Square, k: int, *, seed: int) -> TopVectors:
+        top = search(a, k + 1, seed=seed)
+        cut = [getattr(top, name)[1:] for name in ("rows", "values", "residuals", "gaps")]
+        return TopVectors(*cut, top.ceiling, top.floor)
+
+    monkeypatch.setattr(certified, "top_vectors", blind)
+    found = compare_certified(base, update, k=4, small=0, escalate=False, strict=True)
+    for matches in (found.left, found.right):
+        assert matches.lower.tolist() == [0.0] * 4
+        assert matches.upper.tolist() == [1.0] * 4
+    assert not all(exhausted)
+
+
 @settings(max_examples=15, deadline=None)
 @given(
     st.integers(1, 24),
@@ -82,11 +132,11 @@ def test_tiny_shapes(m: int, n: int, seed: int, dtype: torch.dtype) -> None:
 
 @pytest.mark.parametrize("seed", range(6))
 def test_a_deep_direction_in_the_top_is_never_missed(seed: int) -> None:
-    base, tuned = deep_direction(80, 120, seed)
+    base, tuned = deep_direction(*((400, 440) if seed == 0 else (80, 120)), seed)
     found = certificate(base, tuned, 0.5, seed)
     exact = compare_exact(base, tuned)
     torch.testing.assert_close(found.sigma_tuned[:8], exact.sigma_tuned[:8], rtol=1e-5, atol=0)
-    moved = int((exact.left.index[:8] > 40).nonzero()[0])
+    moved = int((exact.left.index[:8] > min(base.shape) // 2).nonzero()[0])
     # Nothing in the top of the base is like it: only a bound over all base vectors can know its match.
     assert float(found.left.upper[moved]) >= float(exact.left.lower[moved]) - 1e-9
 
