@@ -200,11 +200,11 @@ async def test_f_follows_an_intruder_over_the_steps(tmp_path: Path) -> None:
         await one.press("f")
         studies = [study_of(each, NAME, StudyKind.VECTORS) for each in made]
         assert engine.studies == studies[::-1]
-        assert "0 of 3 steps have their vectors; queued." in words(view)
+        assert "The vectors of 0 of 3 steps are known; queued." in words(view)
         for place in (0, 1):
             answer(one, made[place], studies[place], tuned_vectors(base + STEPS[place][1] * delta))
         await one.settle(1.5)
-        assert "2 of 3 steps have their vectors" in words(view)
+        assert "The vectors of 2 of 3 steps are known" in words(view)
         ranks = next(line for line in view.plain().splitlines() if "rank j" in line)
         assert ranks.split()[-1] == "··"
         answer(one, made[2], studies[2], tuned_vectors(base + STEPS[2][1] * delta))
