@@ -98,8 +98,13 @@ async def test_what_is_saved_has_the_colours_of_the_screen(tmp_path: Path, view:
     async with opened(options=options) as one:
         await one.press("n", view, "s")
         await one.saved()
+    assert_drawn(tmp_path, name)
+
+
+def assert_drawn(directory: Path, name: str) -> None:
+    """Picture and figure hold the brightest colour of magma."""
     last = ramp(ColourMode.TRUECOLOR, "magma").colours[-1].get_truecolor()
-    pictures = sorted(tmp_path.glob("*.svg"))
+    pictures = sorted(directory.glob("*.svg"))
     assert len(pictures) == 2, name
     for path in pictures:
         assert f"#{last.red:02x}{last.green:02x}{last.blue:02x}" in path.read_text().lower(), path.name

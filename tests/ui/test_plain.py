@@ -1,4 +1,4 @@
-"""With --ascii everything that is ours is ASCII: every view, the help, the log, the palette, the filter line."""
+"""With --ascii everything of ours is ASCII: every view, the help, the log, the palette, the filter line."""
 
 from __future__ import annotations
 
@@ -59,7 +59,9 @@ async def test_every_view_and_sheet(size: tuple[int, int], colour: str) -> None:
 
 async def test_a_matrix_of_one_number() -> None:
     engine = SilentEngine()
-    tiny = session([matrix_row(ONE, (1, 1))], engine, {ONE: analyse(np.array([[2.0]]), np.array([[-3.0]]))}, [ONE])
+    tiny = session(
+        [matrix_row(ONE, (1, 1))], engine, {ONE: analyse(np.array([[2.0]]), np.array([[-3.0]]))}, [ONE]
+    )
     options = replace(TRUECOLOR, ascii=True)
     async with opened(tiny, engine=engine, options=options, size=(80, 24)) as one:
         for key in "1234567":
