@@ -106,7 +106,7 @@ def view_entries(view: str, keys: Mapping[str, str], glyphs: Glyphs = UNICODE) -
             ("stable rank", "squared Frobenius norm over squared largest singular value of dW"),
             ("energy rank", "fewest singular values whose squares sum to 90, 95, 99 % of dW's"),
             ("adapter rank r", "from the adapter's configuration: an upper limit, not a measure"),
-            ("rounding floor", "norm of W0 rounded to the tuned file's dtype, minus W0: dW near it is noise"),
+            ("rounding floor", "what storing W1 in its file's dtype alone puts into dW: dW near it is noise"),
             ("scaling", "what B A is multiplied by: alpha / r, with rank stabilisation alpha / sqrt(r)"),
             (
                 "the slider",
