@@ -137,7 +137,6 @@ def test_directions_of_a_lower_rank_are_open() -> None:
         assert matches.upper[1:].tolist() == [1.0] * 3
 
 
-@pytest.mark.parametrize("k", [1, 2, 3])
 def holds(matches: Matches, cosines: NDArray[np.float64], k: int = 6) -> bool:
     best = torch.from_numpy(cosines[:, :k].max(axis=0))
     sound = (matches.lower <= best + 1e-12) & (matches.upper >= best - 1e-12)
@@ -208,6 +207,7 @@ def test_coordinates_of_an_update_that_the_base_hardly_sees() -> None:
     assert holds(coordinates.at(2.0, k=6).matches, expected.left)
 
 
+@pytest.mark.parametrize("k", [1, 2, 3])
 def test_a_single_row_has_one_vector(k: int) -> None:
     base, tuned = gaussian(1, 30, 1), gaussian(1, 30, 2)
     found = compare_with_factors(factorise_base(base), base, tuned, k=k)
