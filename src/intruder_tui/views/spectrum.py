@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,10 +30,13 @@ class Series:
     sigma: Floats
 
 
-def series(result: MatrixResult) -> list[Series]:
-    """The spectra a result holds, base first; one that was not computed is left out."""
+WEIGHTS_AND_UPDATE = ("W0", "dW", "W1")
+
+
+def series(result: MatrixResult, names: Sequence[str] = WEIGHTS_AND_UPDATE) -> list[Series]:
+    """The spectra of those `names` that a result holds, base first; one that was not computed is left out."""
     parts = [("W0", result.sigma_base), ("dW", result.update.sigma), ("W1", result.sigma_tuned)]
-    return [Series(name, sigma) for name, sigma in parts if len(sigma)]
+    return [Series(name, sigma) for name, sigma in parts if name in names and len(sigma)]
 
 
 def rounding_edge(result: MatrixResult) -> float | None:
@@ -58,18 +62,19 @@ def noise_edge(frobenius: float, shape: tuple[int, int]) -> float:
 
 @dataclass(frozen=True, eq=False)
 class Spectrum:
-    """A rich renderable of the spectra of one result, `lines` high."""
+    """A rich renderable of the spectra of one result, `lines` high; of dW alone, say, with other `names`."""
 
     result: MatrixResult
     definition: Definition
     mode: ColourMode = ColourMode.TRUECOLOR
     glyphs: Glyphs = UNICODE
     lines: int = 16
+    names: Sequence[str] = WEIGHTS_AND_UPDATE
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """The plot, the rank axis, the legend."""
         tone = tones(self.mode)
-        curves = series(self.result)
+        curves = series(self.result, self.names)
         values = np.concatenate([c.sigma[c.sigma > 0] for c in curves]) if curves else np.empty(0)
         if not len(values):
             yield Segment("no singular values to draw", tone.muted)
@@ -119,7 +124,7 @@ class Spectrum:
                 line = axes.line(float(sigma))
                 if line is not None:
                     canvas[line][axes.column(rank)] = styles[curve.name]
-        for j in self.result.summary().intruders(self.definition):
+        for j in self.result.summary().intruders(self.definition) if "W1" in self.names else ():
             line = axes.line(float(self.result.sigma_tuned[j]))
             if line is not None:
                 canvas[line][axes.column(j)] = (self.glyphs.intruder, tone.accent)
@@ -147,7 +152,8 @@ class Spectrum:
         for curve in sorted(curves, key=lambda c: ("W0", "W1", "dW").index(c.name)):
             sign, style = styles[curve.name]
             segments += [Segment(sign, style), Segment(f" {prefix}{curve.name}{gap}", tone.muted)]
-        segments += [Segment(self.glyphs.intruder, tone.accent), Segment(" intruder", tone.muted)]
+        if "W1" in self.names:
+            segments += [Segment(self.glyphs.intruder, tone.accent), Segment(" intruder", tone.muted)]
         if rounding_edge(self.result) is not None:
             segments.append(Segment(f"{gap}{self.glyphs.floor * 2} rounding noise", tone.muted))
         return segments

@@ -54,6 +54,17 @@ def test_curves_that_are_not_known_are_left_out() -> None:
     assert shown(unchanged()) == ["no singular values to draw"]
 
 
+def test_the_update_alone_marks_no_intruder() -> None:
+    result = planted(96, 96, (1.2, 0.4))
+    console = Console(width=120, color_system=None)
+    with console.capture() as capture:
+        console.print(Spectrum(result, Definition(), ColourMode.NONE, ASCII, 24, names=("dW",)))
+    plot = capture.get()
+    assert "#" not in plot
+    assert "intruder" not in plot
+    assert plot.split()[0] == f"{result.update.sigma[0]:.1f}"
+
+
 def test_the_rounding_edge_is_the_largest_value_of_noise_of_that_norm() -> None:
     m, n = 200, 120
     noise = np.random.default_rng(0).uniform(-1, 1, (m, n))

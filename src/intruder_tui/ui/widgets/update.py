@@ -17,6 +17,7 @@ from intruder_tui.ui.messages import StudiesAsked
 from intruder_tui.ui.subject import Subject
 from intruder_tui.ui.widgets.picture import Picture
 from intruder_tui.views.scalings import ScalingView
+from intruder_tui.views.spectrum import Spectrum
 from intruder_tui.views.update import update_view
 
 HEAD = "What another scaling would lead to"
@@ -25,6 +26,9 @@ ASK = (
 )
 PLOT = (9, 14)
 """Lines of the plot: at least, and at most where there is room."""
+SPECTRUM = "Singular values of dW"
+MOST_SPECTRUM = 24
+"""Lines of dW's spectrum where there is room for it; the Spectrum view has it at any size."""
 MULTIPLE = 4
 GRID = 33
 
@@ -68,7 +72,7 @@ class UpdateView(Picture):
         return found, found.own if self._at is None else min(self._at, len(found.multiples) - 1)
 
     def drawn(self, width: int, lines: int) -> RenderableType:
-        """The measures, then the slider."""
+        """The measures, the slider, and dW's spectrum where there is room."""
         one, look = self._subject, self._look
         if one is None or one.result is None:
             return self.waiting()
@@ -77,10 +81,19 @@ class UpdateView(Picture):
         self._slider = len(self.app.console.render_lines(above, options)) + 1
         parts = [above, Text(), Text(HEAD, look.tones.active)]
         known = self.known(one, self._desk)
-        if known is None:
-            return Group(*parts, self._why_not())
         plot = min(PLOT[1], max(PLOT[0], lines - self._slider - 6))
-        return Group(*parts, ScalingView(*known, one.definition, look.mode, look.glyphs, plot))
+        parts.append(
+            self._why_not()
+            if known is None
+            else ScalingView(*known, one.definition, look.mode, look.glyphs, plot)
+        )
+        room = lines - len(self.app.console.render_lines(Group(*parts), options)) - 2
+        if room >= PLOT[0] and len(one.result.update.sigma):
+            spectrum = Spectrum(
+                one.result, one.definition, look.mode, look.glyphs, min(room, MOST_SPECTRUM), names=("dW",)
+            )
+            parts += [Text(), Text(SPECTRUM, look.tones.active), spectrum]
+        return Group(*parts)
 
     def action_slide(self, step: int) -> None:
         """Move the slider by one scaling; ask for them where they are not known."""
