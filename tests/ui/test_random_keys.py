@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
-from tests.support.apps import opened
+from tests.support.apps import TRUECOLOR, opened
 from tests.support.engines import SilentEngine
+from tests.support.keys import bound
 from tests.support.llama import llama_session
 from tests.support.sessions import finished
 
@@ -14,34 +17,17 @@ from intruder_tui.engine.jobs import Job
 from intruder_tui.engine.protocol import Dropped, Failed, Ready, Stage
 from intruder_tui.engine.session import PENDING
 
-KEYS = [
-    *("j", "k", "h", "l", "up", "down", "left", "right", "g", "G", "enter", "tab", "shift+tab", "n", "N"),
-    *("left_square_bracket", "right_square_bracket", "minus", "plus", "u", *"1234567vac"),
-    *("o", "O", "x", "X", "M", "less_than_sign", "greater_than_sign", "t"),
-    *(
-        "b",
-        "m",
-        "colon",
-        "y",
-        "Y",
-        "z",
-        "slash",
-        "escape",
-        "question_mark",
-        "L",
-        "space",
-        "pagedown",
-        "ctrl+home",
-    ),
-]
+KEYS = bound()
 
 
 @pytest.mark.parametrize("seed", [0, 1])
-async def test_random_keys_and_events(seed: int) -> None:
+async def test_random_keys_and_events(seed: int, tmp_path: Path) -> None:
     chance = random.Random(seed)
     engine = SilentEngine()
     sessions = [llama_session(engine, tuned=f"lora-{i}") for i in range(2)]
-    async with opened(*sessions, engine=engine, size=chance.choice([(60, 20), (100, 30)])) as one:
+    options = replace(TRUECOLOR, output=tmp_path)
+    size = chance.choice([(60, 20), (100, 30)])
+    async with opened(*sessions, engine=engine, options=options, size=size) as one:
         for step in range(90):
             await one.pilot.press(chance.choice(KEYS))
             session = chance.choice(sessions)
@@ -62,6 +48,10 @@ async def test_random_keys_and_events(seed: int) -> None:
                         ]
                     )
                 )
+            if studies := session.desk.pending():
+                study = chance.choice(studies)
+                event = chance.choice([Stage(study, "reading"), Failed(study, "no memory"), Dropped(study)])
+                engine.say(event)
             if step % 40 == 39:
                 await one.pilot.resize_terminal(chance.randint(30, 160), chance.randint(8, 50))
         await one.settle()
