@@ -147,7 +147,7 @@ async def test_configured_keys_are_in_force_in_the_help_and_the_palette() -> Non
         assert one.main.definition.side is Side.RIGHT
         assert "f7 side" in one.line("#footer")
         await one.press("question_mark")
-        lines = [line.strip(" │") for line in one.text().splitlines()]
+        lines = [part.strip() for line in one.text().splitlines() for part in line.split("│")]
         assert any(line.startswith("A f5") and line.endswith(" scan") for line in lines)
         assert any(line.startswith("f7  ") and line.endswith(" side") for line in lines)
         assert any(line.startswith("+  ") and line.endswith(" k-up") for line in lines)
