@@ -17,9 +17,9 @@ from intruder_tui.spectral.matrices import Matrix
 from intruder_tui.spectral.operators import Symmetric
 from intruder_tui.spectral.windows import FAILURE, Windows
 
-EXTRA_COLUMNS = 10
+EXTRA_COLUMNS = 8
 FIRST_CHECK = 6
-GAIN_PER_STEP = 12.0
+GAIN_PER_STEP = 9.0
 """What a step divides the angles by, as a rule: says when it is worth the while to look again."""
 MOST_DIMENSIONS = 1024
 HASTE, PATIENCE = 2, 8
@@ -76,7 +76,7 @@ def top_vectors(a: Symmetric, k: int, *, seed: int = 0, good: float = GOOD_ANGLE
             continue
         ritz = lanczos.ritz()
         excess = _excess(ritz, k, good)
-        check = lanczos.steps + max(1, round(math.log(max(1.0, excess), GAIN_PER_STEP)))
+        check = lanczos.steps + max(1, math.ceil(math.log(max(1.0, excess), GAIN_PER_STEP)))
         if excess > 1.0 and not done:
             continue
         gaps, ceiling = _gaps(lanczos, ritz, k, width, a.size, PATIENCE if done or tried else HASTE)
