@@ -114,7 +114,7 @@ def test_an_adapter_is_no_base_and_named_adapters_are_listed(models: Path, tmp_p
     tuned.add_adapter("alpha", LoraConfig(r=2, target_modules=["q_proj"]))
     tuned.add_adapter("beta", LoraConfig(r=2, target_modules=["q_proj"]))
     tuned.save_pretrained(tmp_path / "several", selected_adapters=["alpha", "beta"])
-    with pytest.raises(CheckpointError, match="give one of them: alpha, beta"):
+    with pytest.raises(CheckpointError, match="give one of them: adapters alpha, beta"):
         open_pairing(str(models / "llama"), str(tmp_path / "several"))
 
 
