@@ -79,7 +79,7 @@ def test_the_hash_does_not_hang_on_how_the_bytes_came(
         assert read_tensor(stored)[1] == expected.hexdigest()
 
 
-def test_progress_rises_to_the_whole(tmp_path: Path) -> None:
+def test_progress_rises_to_the_whole(tmp_path: Path, small_blocks: None) -> None:
     told: list[tuple[int, int]] = []
     stored = saved(tmp_path / "x.safetensors", w=torch.zeros(13, 7))["w"]
     read_tensor(stored, lambda done, total: told.append((done, total)))
