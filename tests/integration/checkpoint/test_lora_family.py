@@ -168,13 +168,11 @@ def test_what_the_initialisation_took_is_recomputed(
     if init == "olora" and conv1d:
         assert "OLoRA on a weight stored [in, out]" in next(iter(refused(pairing).values()))
         return
-    # PEFT's own decomposition is of float32.
     merged = tuned.merge_and_unload().state_dict()
     for pair in pairing.pairs:
         oracle = merged[pair.name].T if conv1d else merged[pair.name]
-        torch.testing.assert_close(
-            merged_by_us(pair), oracle, rtol=0, atol=2e-6
-        )  # PEFT factorises in float32
+        # PEFT decomposes in float32: its error grows to 4.4e-6 with the number of threads.
+        torch.testing.assert_close(merged_by_us(pair), oracle, rtol=0, atol=1e-5)
         tuned_side, _ = assemble(pair.tuned, CPU)
         assert pair.untouched or isinstance(tuned_side, LoraFactors)
     assert sum(not pair.untouched for pair in pairing.pairs) == 2 * len(targets)
