@@ -203,17 +203,7 @@ class Cache:
 
     def load_study(self, kind: StudyKind, key: str) -> StudyValue | None:
         """The answer under a key; None when it is missing or damaged."""
-        path = self._study_path(key)
-        try:
-            value = read_study(kind, path)
-        except OSError:
-            return None
-        except _DAMAGED:
-            with contextlib.suppress(OSError):
-                path.unlink()  # so that it is computed again, not found again
-            return None
-        self._studies.touch(path)
-        return value
+        return _entry(self._studies, self._study_path(key), lambda path: read_study(kind, path))
 
     def store_study(self, study: Study, content: bytes) -> str:
         """Keep a study's answer (`studies.files.study_content`); returns its key.
@@ -300,19 +290,26 @@ class Cache:
         return self._shelf.path("results", key, _SUFFIX)
 
     def _read(self, key: str, read: Callable[[Mapping[str, str], ReadArray], T]) -> T | None:
-        path = self._result_path(key)
-        try:
+        def opened(path: Path) -> T:
             # Without a mapping: on a network disk an entry that another process evicts would be a SIGBUS.
             with safe_open(path, "np", backend="pread") as file:
-                result = read(file.metadata() or {}, file.get_tensor)
-        except OSError:
-            return None
-        except _DAMAGED:
-            with contextlib.suppress(OSError):
-                path.unlink()  # so that it is computed again, not found again
-            return None
-        self._shelf.touch(path)
-        return result
+                return read(file.metadata() or {}, file.get_tensor)
+
+        return _entry(self._shelf, self._result_path(key), opened)
+
+
+def _entry(shelf: Shelf, path: Path, read: Callable[[Path], T]) -> T | None:
+    """What a shelf's file holds, marked as used; None when it is missing, or damaged and so removed."""
+    try:
+        value = read(path)
+    except OSError:
+        return None
+    except _DAMAGED:
+        with contextlib.suppress(OSError):
+            path.unlink()  # so that it is computed again, not found again
+        return None
+    shelf.touch(path)
+    return value
 
 
 def _stamp_digest(tensor: StoredTensor) -> str:

@@ -10,15 +10,13 @@ import torch
 
 from intruder_tui import spectral
 from intruder_tui.cache import Cache
-from intruder_tui.engine.adapters import Against, LoraFactors
-from intruder_tui.engine.assemble import assemble
 from intruder_tui.engine.factors import keep_factors, load_factors
 from intruder_tui.engine.jobs import Depth, Job
+from intruder_tui.engine.weights import Weights, read_weights
 from intruder_tui.results import MatrixResult, Similarity, Tier, Traits, Update
 from intruder_tui.spectral import (
     Comparison,
     Factors,
-    LowRank,
     Matches,
     compare_certified,
     compare_exact,
@@ -46,31 +44,21 @@ def run_job(
     if known is not None and cache.load(known) is not None:
         return known
     on_stage("reading")
-    base, base_hashes = assemble(job.pair.base, device)
-    assert isinstance(base, torch.Tensor)
-    tuned, tuned_hashes = assemble(job.pair.tuned, device, against=Against(job.pair.base, base))
-    for tensor, content in {**base_hashes, **tuned_hashes}.items():
-        cache.remember(tensor, content)
+    weights = read_weights(job.pair, cache, device)
     known = cache.find(job)
     if known is not None and cache.load(known) is not None:
         return known
-    other = LowRank(tuned.a, tuned.b, tuned.scaling) if isinstance(tuned, LoraFactors) else tuned
-    comparison = _compare(job, base, other, cache, on_stage)
+    comparison = _compare(job, weights, cache, on_stage)
     comparison = replace(comparison, notes=(*notes, *comparison.notes))
-    result = to_result(comparison, (base.shape[0], base.shape[1]), job.pair.adapter_rank, device_name(device))
+    rows, columns = weights.base.shape
+    result = to_result(comparison, (rows, columns), job.pair.adapter_rank, device_name(device))
     on_stage("storing")
     return cache.store(job, result)
 
 
-def _compare(
-    job: Job,
-    base: torch.Tensor,
-    tuned: torch.Tensor | LowRank,
-    cache: Cache,
-    on_stage: Callable[[str], None],
-) -> Comparison:
+def _compare(job: Job, weights: Weights, cache: Cache, on_stage: Callable[[str], None]) -> Comparison:
     """The cheapest way to what the job asks; a factorised base is kept for its other tuned checkpoints."""
-    recipe = job.pair.base
+    base, tuned, recipe = weights.base, weights.tuned, job.pair.base
     if job.depth is Depth.EXACT:
 
         def keep(found: Factors, unit: float) -> None:

@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 from intruder_tui.cache import Cache
 from intruder_tui.checkpoint.recipes import Recipe, describe
 from intruder_tui.definition import Side
-from intruder_tui.engine.adapters import Against, LoraFactors
-from intruder_tui.engine.assemble import assemble
 from intruder_tui.engine.factors import keep_factors, load_factors
 from intruder_tui.engine.jobs import Study
+from intruder_tui.engine.weights import Weights, read_weights
 from intruder_tui.results import Floats, Ints
 from intruder_tui.spectral import BaseFactors, LowRank, SpectralError, factorise_base
 from intruder_tui.spectral.certified import SMALL
@@ -36,7 +35,6 @@ FEW_ROWS = 2048
 """Up to this shorter side a thread alone is as fast."""
 
 OnStage = Callable[[str], None]
-Weights = tuple[torch.Tensor, torch.Tensor | LowRank]
 
 
 def run_study(study: Study, cache: Cache, device: torch.device, on_stage: OnStage) -> str:
@@ -51,29 +49,24 @@ def run_study(study: Study, cache: Cache, device: torch.device, on_stage: OnStag
     if known is not None and cache.load_study(study.kind, known) is not None:
         return known
     on_stage("reading")
-    base, base_hashes = assemble(study.pair.base, device)
-    assert isinstance(base, torch.Tensor)
-    tuned, tuned_hashes = assemble(study.pair.tuned, device, against=Against(study.pair.base, base))
-    for tensor, content in {**base_hashes, **tuned_hashes}.items():
-        cache.remember(tensor, content)
+    weights = read_weights(study.pair, cache, device)
     known = cache.find_study(study)
     if known is not None and cache.load_study(study.kind, known) is not None:
         return known
-    other = LowRank(tuned.a, tuned.b, tuned.scaling) if isinstance(tuned, LoraFactors) else tuned
     try:
         match study.kind:
             case StudyKind.SCALINGS:
-                return _scalings(study, (base, other), cache, on_stage)
+                return _scalings(study, weights, cache, on_stage)
             case StudyKind.VECTORS:
-                return _vectors(study, (base, other), cache, on_stage)
+                return _vectors(study, weights, cache, on_stage)
             case StudyKind.COSINES:
-                return _cosines(study, (base, other), cache, on_stage)
+                return _cosines(study, weights, cache, on_stage)
     except ValueError as error:
         raise SpectralError(str(error)) from error
 
 
 def _scalings(study: Study, weights: Weights, cache: Cache, on_stage: OnStage) -> str:
-    base, update = weights
+    base, update = weights.base, weights.tuned
     if not isinstance(update, LowRank):
         raise SpectralError("the update is not low-rank here: its scaling can't be changed")
     factors = load_factors(cache, study.pair.base, base.device)
@@ -112,7 +105,7 @@ def _one_thread(base: torch.Tensor) -> Iterator[None]:
 
 
 def _vectors(study: Study, weights: Weights, cache: Cache, on_stage: OnStage) -> str:
-    found = leading_vectors(*weights, limit=FOLLOWED, on_stage=on_stage)
+    found = leading_vectors(weights.base, weights.tuned, limit=FOLLOWED, on_stage=on_stage)
     on_stage("storing")
     value = TunedVectors(
         _floats(found.sigma),
@@ -125,7 +118,7 @@ def _vectors(study: Study, weights: Weights, cache: Cache, on_stage: OnStage) ->
 
 def _cosines(study: Study, weights: Weights, cache: Cache, on_stage: OnStage) -> str:
     """Both sides are kept: the factorisations, which both need, are most of the work."""
-    base, tuned = weights
+    base, tuned = weights.base, weights.tuned
 
     def keep(factors: BaseFactors) -> None:
         _keep(cache, study.pair.base, factors)

@@ -112,7 +112,7 @@ class BaseCoordinates:
     def at(self, scaling: float, *, k: int = 10, seed: int = 0) -> Rescaled:
         """Singular values and short-side matches of W0 + scaling * B A, for its k highest-ranking vectors."""
         k = min(k, max(1, self.size - 1))
-        top = top_vectors(_Scaled(self, scaling), k, seed=seed, good=1e-3)
+        top = top_vectors(ScaledSquare(self, scaling, self.precision(scaling)), k, seed=seed, good=1e-3)
         turn = abs(scaling) * self._first_order + scaling**2 * self._second_order
         # That of the squares themselves to float32.
         turn += torch.finfo(torch.float32).eps * float(self._squares[0])
@@ -141,19 +141,16 @@ def _near_one(factor: Tensor) -> tuple[Tensor, float]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Scaled:
-    """The square at one scaling, as `top_vectors` wants it."""
+class ScaledSquare:
+    """W1 W1^T in the base's coordinates at one scaling, in float32 or float64, as `top_vectors` wants it."""
 
     coordinates: BaseCoordinates
     scaling: float
+    dtype: torch.dtype
 
     @property
     def size(self) -> int:
         return self.coordinates.size
-
-    @property
-    def dtype(self) -> torch.dtype:
-        return self.coordinates.precision(self.scaling)
 
     @property
     def device(self) -> torch.device:

@@ -16,7 +16,7 @@ from torch import Tensor
 from intruder_tui.spectral.basefactors import BaseFactors, compare_with_factors, intervals
 from intruder_tui.spectral.certified import REACH, working_dtype
 from intruder_tui.spectral.conditioning import stretched
-from intruder_tui.spectral.coordinates import BaseCoordinates
+from intruder_tui.spectral.coordinates import BaseCoordinates, ScaledSquare
 from intruder_tui.spectral.exact import Stage, silent
 from intruder_tui.spectral.lanczos import BACKWARD_ERROR, BlockLanczos
 from intruder_tui.spectral.operators import Operator, Square, full_precision, normalised
@@ -191,7 +191,7 @@ class _BothSides(BaseCoordinates):
         """The leading vectors in the base's coordinates, a few more than are told of."""
         count = self._limit + SPARE
         if self.size > DENSE:
-            return top_vectors(_Square(self, scaling), count, seed=self._seed, good=1e-3)
+            return top_vectors(ScaledSquare(self, scaling, torch.float64), count, seed=self._seed, good=1e-3)
         square = self.apply(torch.eye(self.size, dtype=torch.float64, device=self.device), scaling)
         squares, vectors = torch.linalg.eigh(square)
         squares, rows = squares.flip(0).cpu(), vectors.flip(1)[:, :count].T.contiguous()
@@ -256,30 +256,3 @@ class _BothSides(BaseCoordinates):
 def _energy(rows: Tensor, parts: Tensor) -> Tensor:
     """(row . part)^2: [l, c] float64 on the CPU."""
     return (rows @ parts.T).double().square().clamp(max=1.0).cpu()
-
-
-@dataclass(frozen=True, slots=True)
-class _Square:
-    """W1 W1^T in the base's coordinates at one scaling, as `top_vectors` wants it."""
-
-    coordinates: BaseCoordinates
-    scaling: float
-
-    @property
-    def size(self) -> int:
-        return self.coordinates.size
-
-    @property
-    def dtype(self) -> torch.dtype:
-        return torch.float64
-
-    @property
-    def device(self) -> torch.device:
-        return self.coordinates.device
-
-    @property
-    def parts(self) -> float:
-        return self.coordinates.parts(self.scaling)
-
-    def __call__(self, x: Tensor) -> Tensor:
-        return self.coordinates.apply(x, self.scaling)
