@@ -215,9 +215,3 @@ class Summary:
     def undecided(self, definition: Definition) -> list[int]:
         """Ranks j < k of which only an interval is known, and eps lies inside it."""
         return self.ranked(definition, Verdict.UNDECIDED)
-
-
-def empty_similarity() -> Similarity:
-    """No vectors: the similarity of an unchanged matrix."""
-    none = _nothing()
-    return Similarity(none, none, np.empty(0, np.int32), np.empty((0, 0), np.float32))

@@ -5,9 +5,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from intruder_tui.results import MatrixResult, Similarity, Tier, Update, empty_similarity
+from intruder_tui.results import MatrixResult, Similarity, Tier, Update
 
 Matrix = NDArray[np.float64]
+
+
+def empty_similarity() -> Similarity:
+    """No vectors: the similarity of an unchanged matrix."""
+    none = np.empty(0, np.float32)
+    return Similarity(none, none, np.empty(0, np.int32), np.empty((0, 0), np.float32))
 
 
 def base_weight(m: int, n: int, seed: int = 0) -> Matrix:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from intruder_tui.definition import Side
+from intruder_tui.results import Floats
 from intruder_tui.studies.answers import Scalings, Spread, TunedVectors
-from intruder_tui.studies.cosines import Cosines, cosines_of
+from intruder_tui.studies.cosines import Cosines, Level, pyramid, reader
 
 Matrix = NDArray[np.float64]
 MULTIPLES = np.linspace(0.0, 4.0, 33)
@@ -19,6 +22,23 @@ def whole_cosines(base: Matrix, tuned: Matrix, side: Side = Side.LEFT) -> Cosine
     u1, s1, v1 = np.linalg.svd(tuned, full_matrices=False)
     cosines = np.abs(u0.T @ u1) if side is Side.LEFT else np.abs(v0 @ v1.T)
     return cosines_of(cosines, side, s0.astype(np.float32), s1.astype(np.float32))
+
+
+def cosines_of(
+    values: NDArray[Any], side: Side, sigma_base: Floats | None = None, sigma_tuned: Floats | None = None
+) -> Cosines:
+    """The same over an array in memory ([rows, columns], |cos|); without sigma these are NaN."""
+    rows, columns = values.shape
+    full = values.astype(np.float16)
+    return Cosines(
+        side,
+        (rows, columns),
+        np.full(rows, np.nan, np.float32) if sigma_base is None else sigma_base,
+        np.full(columns, np.nan, np.float32) if sigma_tuned is None else sigma_tuned,
+        (values.max(0) if rows else np.zeros(columns)).astype(np.float32),
+        (values.argmax(0) if rows else np.full(columns, -1)).astype(np.int32),
+        tuple(Level(step, reader(array)) for step, array in pyramid(full)),
+    )
 
 
 def random_cosines(rows: int, columns: int, side: Side = Side.LEFT, seed: int = 0) -> Cosines:

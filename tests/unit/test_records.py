@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from tests.support.results import empty_similarity
 
 from intruder_tui.records import RecordError, from_record, summary_from_record, to_record
-from intruder_tui.results import MatrixResult, Similarity, Tier, Traits, Update, empty_similarity
+from intruder_tui.results import MatrixResult, Similarity, Tier, Traits, Update
 
 finite = st.floats(0, 1e6, allow_nan=False, width=32)
 maybe = st.none() | st.floats(0.1, 1e3)

@@ -100,7 +100,6 @@ class BlockLanczos:
         self._generator = private_generator(a.device, seed)
         room = min(a.size, len(start) * (steps + 1))
         self._basis = torch.empty(room, a.size, dtype=a.dtype, device=a.device)
-        self._used = 0
         self._edges = [0]
         self._diagonal: list[Tensor] = []
         self._coupling: list[Tensor] = []

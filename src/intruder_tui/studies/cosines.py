@@ -117,23 +117,6 @@ class Cosines:
         return r0, min(max(r0, r1), rows), c0, min(max(c0, c1), columns)
 
 
-def cosines_of(
-    values: NDArray[Any], side: Side, sigma_base: Floats | None = None, sigma_tuned: Floats | None = None
-) -> Cosines:
-    """The same over an array in memory ([rows, columns], |cos|); without sigma these are NaN."""
-    rows, columns = values.shape
-    full = values.astype(np.float16)
-    return Cosines(
-        side,
-        (rows, columns),
-        np.full(rows, np.nan, np.float32) if sigma_base is None else sigma_base,
-        np.full(columns, np.nan, np.float32) if sigma_tuned is None else sigma_tuned,
-        (values.max(0) if rows else np.zeros(columns)).astype(np.float32),
-        (values.argmax(0) if rows else np.full(columns, -1)).astype(np.int32),
-        tuple(Level(step, reader(array)) for step, array in pyramid(full)),
-    )
-
-
 def pyramid(full: NDArray[Any]) -> Sequence[tuple[int, NDArray[Any]]]:
     """The matrix and its poolings, (step, cells) each, until the longer side has at most `COARSEST` cells."""
     levels = [(1, full)]

@@ -53,7 +53,6 @@ class Glyphs:
     dash: str
     ellipsis: str
     about: str
-    arrows: str
     superscript: str | None
     "The digits and the minus sign raised, or None to write 1e-3."
 
@@ -99,7 +98,6 @@ UNICODE = Glyphs(
     dash="–",
     ellipsis="…",
     about="≈ ",
-    arrows="↑↓",
     superscript="⁰¹²³⁴⁵⁶⁷⁸⁹⁻",
 )
 
@@ -144,7 +142,6 @@ ASCII = Glyphs(
     dash="-",
     ellipsis="..",
     about="~ ",
-    arrows="up/down",
     superscript=None,
 )
 

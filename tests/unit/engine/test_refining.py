@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from tests.support.engines import SilentEngine
+from tests.support.results import empty_similarity
 
 from intruder_tui.cache import Cache
 from intruder_tui.checkpoint import open_pairing
@@ -14,7 +15,7 @@ from intruder_tui.demo import DemoPaths
 from intruder_tui.engine.jobs import Depth, Job
 from intruder_tui.engine.protocol import Broken, Dropped, Failed, Finished, Stage
 from intruder_tui.engine.session import Session, State
-from intruder_tui.results import MatrixResult, Similarity, Tier, Update, empty_similarity
+from intruder_tui.results import MatrixResult, Similarity, Tier, Update
 
 NAME = "model.layers.2.self_attn.q_proj.weight"
 
