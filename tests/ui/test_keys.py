@@ -12,7 +12,7 @@ from tests.support.llama import STRONG, WEAK, llama_results, llama_session
 from textual.widgets import ContentSwitcher
 
 from intruder_tui.definition import Definition, Side
-from intruder_tui.engine.session import State
+from intruder_tui.findings.ledger import State
 from intruder_tui.ui.screens.help import HelpScreen
 from intruder_tui.ui.screens.log import LogScreen
 from intruder_tui.ui.screens.main import MainScreen

@@ -13,7 +13,7 @@ from textual.theme import BUILTIN_THEMES
 
 from intruder_tui.definition import Definition
 from intruder_tui.engine.protocol import Event, Ready
-from intruder_tui.engine.tally import Totals
+from intruder_tui.findings.tally import Totals
 from intruder_tui.ui.app import IntruderApp
 from intruder_tui.ui.clipboard import told
 from intruder_tui.ui.ground import Ground

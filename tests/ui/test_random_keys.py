@@ -15,7 +15,7 @@ from tests.support.sessions import finished
 
 from intruder_tui.engine.jobs import Job
 from intruder_tui.engine.protocol import Dropped, Failed, Ready, Stage
-from intruder_tui.engine.session import PENDING
+from intruder_tui.findings.ledger import PENDING
 
 KEYS = bound()
 

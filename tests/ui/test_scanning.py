@@ -11,7 +11,7 @@ from tests.support.sessions import finished, session
 
 from intruder_tui.engine.jobs import Job
 from intruder_tui.engine.protocol import Stage
-from intruder_tui.engine.session import State
+from intruder_tui.findings.ledger import State
 from intruder_tui.ui import subject
 
 FIRST = "model.layers.0.self_attn.q_proj.weight"

@@ -16,7 +16,7 @@ from textual.widgets import ContentSwitcher
 from intruder_tui.definition import Definition
 from intruder_tui.engine.jobs import Job
 from intruder_tui.engine.protocol import Broken, Dropped, Failed, Ready, Stage
-from intruder_tui.engine.session import State
+from intruder_tui.findings.ledger import State
 from intruder_tui.ui.outline import Branch
 
 FIRST = "model.layers.0.self_attn.q_proj.weight"

@@ -7,7 +7,7 @@ from tests.support.apps import Opened, opened
 from tests.support.engines import SilentEngine
 from tests.support.llama import llama_session
 
-from intruder_tui.engine.session import State
+from intruder_tui.findings.ledger import State
 
 FIRST = "model.layers.0.self_attn.q_proj.weight"
 SECOND = "model.layers.0.self_attn.k_proj.weight"

@@ -65,7 +65,8 @@ def show(
     from intruder_tui.checkpoint.names import printable
     from intruder_tui.cli.headless import INTERRUPTED, answer, engine_for
     from intruder_tui.engine.jobs import Depth
-    from intruder_tui.engine.session import Session, State
+    from intruder_tui.engine.session import Session
+    from intruder_tui.findings.ledger import State
 
     cache = cache_of(cache_dir, cache_budget, factor_budget)
     with engine_for(cache, device, log_file) as engine:

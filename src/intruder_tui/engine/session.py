@@ -1,4 +1,4 @@
-"""A session: one pairing, what is known of each of its matrices, and what has been asked for.
+"""A session: one pairing's ledger, written from an engine's answers, and what has been asked for.
 
 Pure state, one thread: events are handed to `apply`, whoever received them. The interface and the headless
 commands both sit on it. Several sessions may share an engine; each ignores the others' jobs.
@@ -6,40 +6,21 @@ commands both sit on it. Several sessions may share an engine; each ignores the 
 
 from __future__ import annotations
 
-from enum import StrEnum
-
 from intruder_tui.cache import Cache
-from intruder_tui.checkpoint.pairs import Pairing, Row, RowKind
+from intruder_tui.checkpoint.pairs import Pairing
 from intruder_tui.definition import Definition
 from intruder_tui.engine.desk import Desk
 from intruder_tui.engine.jobs import Depth, Job
 from intruder_tui.engine.protocol import Broken, Dropped, Engine, Event, Failed, Finished, Ready, Stage
-from intruder_tui.engine.tally import Foremost, Tallies, Tally, Totals
+from intruder_tui.findings.ledger import PENDING, Ledger, State
 from intruder_tui.results import MatrixResult, Summary, Tier
 
-
-class State(StrEnum):
-    """The state of a row of the layer tree."""
-
-    IDLE = "not analysed"
-    QUEUED = "queued"
-    COMPUTING = "computing"
-    DONE = "done"
-    UNCHANGED = "unchanged"
-    FAILED = "failed"
-    SKIPPED = "skipped"
-
-
 VANISHED = "its result vanished from the cache, or was damaged there; ask for it again"
-PENDING = frozenset({State.QUEUED, State.COMPUTING})
 _AT_REST = frozenset({State.IDLE, State.SKIPPED})
 
 
-class Session:
-    """Drives an engine over one pairing and remembers the answers.
-
-    Names are row names of the pairing; an unknown one raises KeyError.
-    """
+class Session(Ledger):
+    """Drives an engine over one pairing and remembers the answers."""
 
     def __init__(
         self,
@@ -49,7 +30,7 @@ class Session:
         definition: Definition | None = None,
         depth: Depth = Depth.VERDICT,
     ) -> None:
-        self.pairing = pairing
+        super().__init__(pairing)
         self.device = ""
         """The worker's device once it is ready."""
         self.broken = ""
@@ -60,55 +41,11 @@ class Session:
         self._cache = cache
         self._definition = definition if definition is not None else Definition()
         self._depth = depth
-        self._refining: set[str] = set()
         self._asked: dict[str, Job] = {}
-        self._tallies = Tallies()
-        self._rows = {row.name: row for row in pairing.rows}
-        self._default = [pair.name for pair in pairing.pairs]
-        self._states: dict[str, State] = {}
-        self._keys: dict[str, str] = {}
-        self._summaries: dict[str, Summary] = {}
-        self._reasons: dict[str, str] = {}
-        self._stages: dict[str, str] = {}
         self._loaded: tuple[str, MatrixResult] | None = None
-        self._unprimed: list[str] = []
-        for row in pairing.rows:
-            self._states[row.name] = _state_at_rest(row)
-            if self._computable(row.name):
-                self._unprimed.append(row.name)
-        self._unprimed.reverse()
+        self._unprimed = [row.name for row in reversed(pairing.rows) if self._computable(row.name)]
 
-    # What is known -------------------------------------------------------------------------------
-
-    @property
-    def default_names(self) -> list[str]:
-        """Names of the matrices analysed by default, in layer order."""
-        return list(self._default)
-
-    def row(self, name: str) -> Row:
-        """The row of that name."""
-        return self._rows[name]
-
-    def state(self, name: str) -> State:
-        """The state of a row."""
-        return self._states[name]
-
-    def reason(self, name: str) -> str:
-        """Why a row failed, was refused or is not analysed by default; empty otherwise."""
-        return self._reasons.get(name, "") or self._rows[name].reason
-
-    def stage(self, name: str) -> str:
-        """What the worker is doing with a computing row: "reading", "factorising", ..."""
-        return self._stages.get(name, "")
-
-    def summary(self, name: str) -> Summary | None:
-        """The light part of a row's result; None where there is none."""
-        self._rows[name]
-        return self._summaries.get(name)
-
-    def key(self, name: str) -> str | None:
-        """The cache key of a row's result."""
-        return self._keys.get(name)
+    # Whole results -------------------------------------------------------------------------------
 
     def result(self, name: str) -> MatrixResult | None:
         """The whole result of a row, read from the cache; only the last one asked for is kept in memory."""
@@ -130,6 +67,8 @@ class Session:
         key = self._keys.get(name)
         return None if key is None else self._cache.load(key)
 
+    # What is asked for ---------------------------------------------------------------------------
+
     @property
     def definition(self) -> Definition:
         """What verdicts have to decide. Setting it asks for the exact rows of those it leaves undecided."""
@@ -141,87 +80,11 @@ class Session:
         for name in self._summaries:
             self._refine_if_undecided(name)
 
-    def refining(self, name: str) -> bool:
-        """Whether bounds are known and the values behind them are on their way."""
-        return name in self._refining
-
-    def failed(self, name: str) -> bool:
-        """Whether this row was asked for an answer, or the values behind it, in vain."""
-        return self._states[name] is State.FAILED or (
-            self._states[name] is State.DONE and name in self._reasons
-        )
-
-    def waiting(self, name: str) -> bool:
-        """Whether anything has been asked for this row and has not come."""
-        return self._states[name] in PENDING or name in self._refining
-
-    def count(self, name: str, definition: Definition) -> int | None:
-        """Certain intruders of a row; None while there is no answer."""
-        if self._states[name] is State.UNCHANGED:
-            return 0
-        tally = self.tally(name, definition)
-        return None if tally is None else tally.intruders
-
-    def tally(self, name: str, definition: Definition) -> Tally | None:
-        """A row's vectors by verdict; None where nothing is known of them."""
-        summary = self._summaries.get(name)
-        return None if summary is None else self._tallies.of(name, summary, definition)
-
     def pending(self) -> list[Job]:
         """What has been asked for and has not come."""
         states = self._states
         queued = [job for name, job in self._asked.items() if states[name] in PENDING]
         return queued + [self._job(name).exactly for name in self._refining]
-
-    def totals(self, definition: Definition) -> Totals:
-        """Sums over the matrices analysed by default."""
-        intruders = carriers = answered = failed = pending = 0
-        undecided = borderline = clustered = unchanged = 0
-        for name in self._default:
-            state = self._states[name]
-            failed += state is State.FAILED
-            pending += self.waiting(name)
-            count = self.count(name, definition)
-            if count is None:
-                continue
-            answered += 1
-            unchanged += state is State.UNCHANGED
-            intruders += count
-            carriers += count > 0
-            tally = self.tally(name, definition)
-            if tally is not None:
-                undecided += tally.undecided
-                borderline += tally.borderline
-                clustered += tally.clustered
-        matrices = len(self._default)
-        return Totals(
-            intruders,
-            carriers,
-            undecided,
-            answered,
-            failed,
-            pending,
-            matrices,
-            borderline,
-            clustered,
-            unchanged,
-        )
-
-    def strongest(self, definition: Definition) -> Foremost | None:
-        """The intruder with the smallest upper bound of best(j), over every analysed matrix."""
-        tallies = {name: self._tallies.of(name, one, definition) for name, one in self._summaries.items()}
-        found = min(
-            ((*tally.strongest, name) for name, tally in tallies.items() if tally.strongest is not None),
-            key=lambda one: one[0],
-            default=None,
-        )
-        if found is None:
-            return None
-        bound, j, name = found
-        others = (tally.rival if other == name else tally.lowest for other, tally in tallies.items())
-        return Foremost(name, j, all(lower >= bound for lower in others))
-
-    # What is asked for ---------------------------------------------------------------------------
 
     def prime(self, most: int | None = None) -> list[str]:
         """Look up to `most` untried rows (None: all) in the cache; the names that had an answer.
@@ -350,11 +213,6 @@ class Session:
         enough = known >= min(self._definition.k, *self._rows[name].shape)
         return enough and not summary.undecided(self._definition)
 
-    def _settle(self, name: str) -> None:
-        """Nothing is under way for this row any more."""
-        self._refining.discard(name)
-        self._stages.pop(name, None)
-
     def _owns(self, job: Job) -> bool:
         row = self._rows.get(job.name)
         return row is not None and row.pair == job.pair
@@ -386,30 +244,5 @@ class Session:
             return False
         if summary.tier is not Tier.CERTIFICATE:
             self._settle(name)
-        self._stages.pop(name, None)
-        self._keys[name] = key
-        self._summaries[name] = summary
-        self._tallies.forget(name)
-        self._states[name] = State.UNCHANGED if summary.unchanged else State.DONE
+        self._enter(name, key, summary)
         return True
-
-    def _fail(self, name: str, reason: str) -> None:
-        refined = name in self._refining
-        self._settle(name)
-        self._reasons[name] = reason
-        if not refined:  # the bounds of a row whose exact values failed still hold
-            self._states[name] = State.FAILED
-
-    def _forget(self, name: str) -> None:
-        self._settle(name)
-        self._tallies.forget(name)
-        self._keys.pop(name, None)
-        self._summaries.pop(name, None)
-        self._states[name] = _state_at_rest(self._rows[name])
-
-
-def _state_at_rest(row: Row) -> State:
-    """The state of a row that nobody has asked for."""
-    if row.kind is not RowKind.MATRIX or row.pair is None:
-        return State.SKIPPED
-    return State.UNCHANGED if row.pair.untouched else State.IDLE

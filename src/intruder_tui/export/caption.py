@@ -47,7 +47,7 @@ def identity_document(
     matrix: dict[str, Any] | None = None
     if name is not None:
         row = sessions[0].row(name)
-        keys = [session.key(name) if _has(session, name) else None for session in sessions]
+        keys = [session.key(name) if session.has(name) else None for session in sessions]
         matrix = {"name": row.name, "shape": list(row.shape), "dtype": row.dtype, "result_keys": keys}
     return {
         "schema": SCHEMA,
@@ -57,7 +57,3 @@ def identity_document(
         "tuned": [source_document(session.pairing.tuned) for session in sessions],
         "matrix": matrix,
     }
-
-
-def _has(session: Session, name: str) -> bool:
-    return any(row.name == name for row in session.pairing.rows)

@@ -11,9 +11,10 @@ from typing import Any
 from intruder_tui.checkpoint.names import printable
 from intruder_tui.checkpoint.pairs import RowKind
 from intruder_tui.definition import Definition, Verdict
-from intruder_tui.engine.session import Session, State
+from intruder_tui.engine.session import Session
 from intruder_tui.export.remarks import pairing_remarks
 from intruder_tui.export.sources import definition_document, source_document, versions_document
+from intruder_tui.findings.ledger import State
 from intruder_tui.results import MatrixResult, Tier
 
 SCHEMA = 1

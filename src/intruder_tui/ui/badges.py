@@ -7,7 +7,8 @@ from enum import Enum, auto
 
 from intruder_tui.checkpoint.pairs import RowKind
 from intruder_tui.definition import Definition
-from intruder_tui.engine.session import Session, State
+from intruder_tui.engine.session import Session
+from intruder_tui.findings.ledger import State
 from intruder_tui.ui.outline import Branch
 from intruder_tui.views.glyphs import Glyphs
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from intruder_tui.checkpoint.pairs import RowKind
 from intruder_tui.definition import Definition
-from intruder_tui.engine.session import Session, State
+from intruder_tui.engine.session import Session
+from intruder_tui.findings.ledger import State
 
 PREFIX = "is:"
 NOT = "-"

@@ -12,7 +12,8 @@ from intruder_tui.checkpoint.pairs import Row, RowKind
 from intruder_tui.definition import Definition
 from intruder_tui.engine.desk import Progress
 from intruder_tui.engine.jobs import Study
-from intruder_tui.engine.session import Session, State
+from intruder_tui.engine.session import Session
+from intruder_tui.findings.ledger import State
 from intruder_tui.results import MatrixResult
 from intruder_tui.ui import studying
 from intruder_tui.ui.keys import at_start

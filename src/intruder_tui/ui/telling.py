@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from rich.text import Text
 
 from intruder_tui.checkpoint.names import printable
 from intruder_tui.definition import Definition
 from intruder_tui.engine.session import Session
-from intruder_tui.engine.tally import Totals
+from intruder_tui.findings.tally import Strongest, Totals
 from intruder_tui.ui.look import Look
 from intruder_tui.ui.outline import short_name
 from intruder_tui.ui.studying import UnderWay
 from intruder_tui.ui.widgets.header import HeaderState
 from intruder_tui.views.numbers import plural
-from intruder_tui.views.sentence import Strongest, session_sentence
+from intruder_tui.views.sentence import session_sentence
 
 
 def header_state(
@@ -90,12 +91,6 @@ def no_intruder(session: Session, definition: Definition, look: Look) -> str:
 
 
 def strongest(session: Session, definition: Definition) -> Strongest | None:
-    """The intruder with the smallest best cosine, in words."""
+    """The intruder with the smallest best cosine, by its name in few words."""
     found = session.strongest(definition)
-    if found is None:
-        return None
-    summary = session.summary(found.name)
-    assert summary is not None, found.name
-    side, j = summary.side(definition.side), found.j
-    name = printable(short_name(found.name))
-    return Strongest(name, j, float(side.lower[j]), float(side.upper[j]), found.certain)
+    return None if found is None else replace(found, name=printable(short_name(found.name)))

@@ -16,7 +16,8 @@ from typing import TypeVar
 from intruder_tui.checkpoint.names import components
 from intruder_tui.checkpoint.pairs import RowKind
 from intruder_tui.definition import Definition
-from intruder_tui.engine.session import Session, State
+from intruder_tui.engine.session import Session
+from intruder_tui.findings.ledger import State
 from intruder_tui.results import MatrixResult
 
 T = TypeVar("T")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import chain
 
 from rich.console import Group, RenderableType
@@ -11,9 +12,11 @@ from rich.text import Text
 from intruder_tui.checkpoint.names import printable
 from intruder_tui.checkpoint.pairs import Row, RowKind
 from intruder_tui.definition import Definition, Verdict
-from intruder_tui.engine.session import Session, State
+from intruder_tui.engine.session import Session
+from intruder_tui.findings.ledger import State
+from intruder_tui.findings.tally import Strongest
 from intruder_tui.views.numbers import cosine, percent
-from intruder_tui.views.sentence import Strongest, session_sentence
+from intruder_tui.views.sentence import session_sentence
 
 OPEN = (Verdict.UNDECIDED, Verdict.BORDERLINE, Verdict.CLUSTERED)
 
@@ -39,11 +42,7 @@ def strongest_of(session: Session, definition: Definition) -> Strongest | None:
     found = session.strongest(definition)
     if found is None:
         return None
-    summary = session.summary(found.name)
-    assert summary is not None, found.name
-    similarity, j = summary.side(definition.side), found.j
-    short = printable(found.name.removesuffix(".weight"))
-    return Strongest(short, j, float(similarity.lower[j]), float(similarity.upper[j]), found.certain)
+    return replace(found, name=printable(found.name.removesuffix(".weight")))
 
 
 def _table(session: Session, definition: Definition) -> Table:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from intruder_tui.definition import Definition, Verdict
+from intruder_tui.findings.tally import Strongest, Totals
 from intruder_tui.results import MatrixResult, Similarity
 from intruder_tui.views import numbers
 from intruder_tui.views.floors import floor_of
@@ -34,47 +34,13 @@ class Inference:
         return f"Inference: {self.text}"
 
 
-class Totals(Protocol):
-    """The sums over a session that a sentence speaks of (see `engine.session.Totals`)."""
-
-    @property
-    def intruders(self) -> int: ...
-    @property
-    def carriers(self) -> int: ...
-    @property
-    def undecided(self) -> int: ...
-    @property
-    def borderline(self) -> int: ...
-    @property
-    def clustered(self) -> int: ...
-    @property
-    def answered(self) -> int: ...
-    @property
-    def failed(self) -> int: ...
-    @property
-    def matrices(self) -> int: ...
-    @property
-    def unchanged(self) -> int: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Strongest:
-    """The intruder with the smallest best(j): the matrix's short name, its rank, bounds of best(j).
-
-    `certain` where no bounds of another vector leave room for a lower one.
-    """
-
-    matrix: str
-    j: int
-    lower: float
-    upper: float
-    certain: bool = True
-
-
 def session_sentence(
     totals: Totals, strongest: Strongest | None, definition: Definition, glyphs: Glyphs = UNICODE
 ) -> str:
-    """One line on a whole checkpoint: how many intruders, in how many matrices, the strongest."""
+    """One line on a whole checkpoint: how many intruders, in how many matrices, the strongest.
+
+    `strongest` goes by the name that is to be read.
+    """
     if totals.matrices == 0:
         return "No weight matrix can be compared."
     left = totals.matrices - totals.answered - totals.failed
@@ -102,7 +68,7 @@ def session_sentence(
     if strongest is not None:
         best = numbers.cosine(strongest.lower, strongest.upper, eps=definition.eps, glyphs=glyphs)
         which = "strongest" if strongest.certain else "strongest known"
-        parts.append(f"{which}: {strongest.matrix}, {glyphs.sigma} rank {strongest.j}, best match {best}")
+        parts.append(f"{which}: {strongest.name}, {glyphs.sigma} rank {strongest.j}, best match {best}")
     for number, verdict in (
         (totals.undecided, Verdict.UNDECIDED),
         (totals.borderline, Verdict.BORDERLINE),

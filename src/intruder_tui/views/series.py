@@ -105,8 +105,8 @@ def matrix_series(
     """
     found = []
     for session, step, label in zip(sessions, steps, labels, strict=True):
-        has = any(row.name == name for row in session.pairing.rows)
-        found.append(step_of(label, step, session.result(name) if has else None, definition))
+        result = session.result(name) if session.has(name) else None
+        found.append(step_of(label, step, result, definition))
     return ordered(found)
 
 

@@ -14,7 +14,8 @@ from intruder_tui.definition import Definition
 from intruder_tui.demo import DemoPaths
 from intruder_tui.engine.jobs import Depth, Job
 from intruder_tui.engine.protocol import Broken, Dropped, Failed, Finished, Stage
-from intruder_tui.engine.session import Session, State
+from intruder_tui.engine.session import Session
+from intruder_tui.findings.ledger import State
 from intruder_tui.results import MatrixResult, Similarity, Tier, Update
 
 NAME = "model.layers.2.self_attn.q_proj.weight"

@@ -18,7 +18,8 @@ from intruder_tui.demo.weights import PLANTED
 from intruder_tui.engine.inline import InlineEngine
 from intruder_tui.engine.jobs import Job
 from intruder_tui.engine.protocol import Broken, Dropped, Event, Failed, Finished, Ready, Stage
-from intruder_tui.engine.session import Session, State
+from intruder_tui.engine.session import Session
+from intruder_tui.findings.ledger import State
 
 Q = "model.layers.2.self_attn.q_proj.weight"
 V = "model.layers.0.self_attn.v_proj.weight"

@@ -9,10 +9,10 @@ import pytest
 from tests.support.results import bounded, clean, planted, unchanged
 
 from intruder_tui.definition import Definition, Side
-from intruder_tui.engine.tally import Totals
+from intruder_tui.findings.tally import Strongest, Totals
 from intruder_tui.results import MatrixResult, Traits
 from intruder_tui.views.glyphs import ASCII
-from intruder_tui.views.sentence import Strongest, inferences, matrix_sentence, remarks, session_sentence
+from intruder_tui.views.sentence import inferences, matrix_sentence, remarks, session_sentence
 
 PAPER = Definition()
 

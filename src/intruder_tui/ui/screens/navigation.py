@@ -7,7 +7,8 @@ from textual.timer import Timer
 from textual.widgets import Input
 
 from intruder_tui.checkpoint.pairs import RowKind
-from intruder_tui.engine.session import Session, State
+from intruder_tui.engine.session import Session
+from intruder_tui.findings.ledger import State
 from intruder_tui.ui import clipboard, telling
 from intruder_tui.ui.history import History
 from intruder_tui.ui.look import Look
@@ -157,7 +158,7 @@ class Navigation(Scanning):
         """Show the next tuned checkpoint; the matrix stays the same where it has it."""
         name = self.selected
         self._at = (self._at + 1) % len(self._sessions)
-        if name is not None and any(row.name == name for row in self.session.pairing.rows):
+        if name is not None and self.session.has(name):
             self._selected[self._at] = name
         self._computing.clear()
         self._open_session()

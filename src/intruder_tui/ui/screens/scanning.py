@@ -8,7 +8,8 @@ from textual.timer import Timer
 from intruder_tui.checkpoint.names import printable
 from intruder_tui.engine.jobs import Study
 from intruder_tui.engine.protocol import Event, Failed, Finished, Stage
-from intruder_tui.engine.session import PENDING, Session, State
+from intruder_tui.engine.session import Session
+from intruder_tui.findings.ledger import PENDING, State
 from intruder_tui.ui.look import Look
 from intruder_tui.ui.messages import StudiesAsked
 from intruder_tui.ui.options import UiOptions

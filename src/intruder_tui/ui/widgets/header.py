@@ -9,7 +9,7 @@ from rich.text import Text
 from textual import events
 
 from intruder_tui.definition import Definition
-from intruder_tui.engine.tally import Totals
+from intruder_tui.findings.tally import Totals
 from intruder_tui.ui.look import Look
 from intruder_tui.ui.studying import UnderWay
 from intruder_tui.ui.widgets.line import Line

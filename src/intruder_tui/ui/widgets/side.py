@@ -14,7 +14,7 @@ from textual.timer import Timer
 from textual.widgets import Input
 
 from intruder_tui.checkpoint.pairs import RowKind
-from intruder_tui.engine.session import PENDING
+from intruder_tui.findings.ledger import PENDING
 from intruder_tui.ui.badges import Badges
 from intruder_tui.ui.filtering import Filter, FilterError, Ground, parse
 from intruder_tui.ui.look import Look

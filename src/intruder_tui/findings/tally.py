@@ -1,4 +1,4 @@
-"""Counting: a row's share of a session's sums, and the sums."""
+"""Counting: a row's share of a ledger's sums, and the sums."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ class Totals:
         borderline: vectors whose value and eps differ by less than its numerical error; not counted.
         clustered: vectors below eps that a cluster of tied base vectors holds together; not counted.
         unchanged: answered matrices whose dW is zero.
+        refused: rows that can't be compared; they are none of `matrices`.
     """
 
     intruders: int
@@ -33,6 +34,7 @@ class Totals:
     borderline: int = 0
     clustered: int = 0
     unchanged: int = 0
+    refused: int = 0
 
     @property
     def open(self) -> int:
@@ -65,15 +67,17 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
-class Foremost:
-    """The intruder with the smallest upper bound of best(j): its row and rank j.
+class Strongest:
+    """The intruder with the smallest upper bound of best(j): its row, rank j and bounds.
 
     `certain` where no other vector's bounds leave room for a lower best(j).
     """
 
     name: str
     j: int
-    certain: bool
+    lower: float
+    upper: float
+    certain: bool = True
 
 
 class Tallies:

@@ -11,7 +11,6 @@ from tests.support.results import clean, planted
 from tests.support.sessions import matrix_row, session
 
 from intruder_tui.definition import Definition
-from intruder_tui.engine.tally import Foremost
 from intruder_tui.results import MatrixResult, Similarity, Tier
 
 Q, V = "layers.0.q_proj.weight", "layers.0.v_proj.weight"
@@ -28,15 +27,15 @@ def known(*best: tuple[float, float]) -> MatrixResult:
 @pytest.mark.parametrize(
     ("first", "second", "found"),
     [
-        ([(0.12, 0.12), (0.9, 0.9)], [(0.2, 0.4)], Foremost(Q, 0, certain=True)),
-        ([(0.12, 0.12), (0.9, 0.9)], [(0.05, 0.4)], Foremost(Q, 0, certain=False)),
-        ([(0.12, 0.12), (0.05, 0.3)], [(0.9, 0.9)], Foremost(Q, 0, certain=False)),
-        ([(0.9, 0.9), (0.0, 0.2)], [(0.3, 0.3)], Foremost(Q, 1, certain=True)),
-        ([(0.12, 0.12)], [(0.05, 0.7)], Foremost(Q, 0, certain=False)),
+        ([(0.12, 0.12), (0.9, 0.9)], [(0.2, 0.4)], (Q, 0, True)),
+        ([(0.12, 0.12), (0.9, 0.9)], [(0.05, 0.4)], (Q, 0, False)),
+        ([(0.12, 0.12), (0.05, 0.3)], [(0.9, 0.9)], (Q, 0, False)),
+        ([(0.9, 0.9), (0.0, 0.2)], [(0.3, 0.3)], (Q, 1, True)),
+        ([(0.12, 0.12)], [(0.05, 0.7)], (Q, 0, False)),
     ],
 )
 def test_bounds_that_leave_room_for_a_lower_best_leave_the_strongest_open(
-    first: list[tuple[float, float]], second: list[tuple[float, float]], found: Foremost
+    first: list[tuple[float, float]], second: list[tuple[float, float]], found: tuple[str, int, bool]
 ) -> None:
     results = {Q: known(*first), V: known(*second)}
     one = session([matrix_row(Q), matrix_row(V)], SilentEngine(), results, ready=[Q, V])
@@ -45,7 +44,11 @@ def test_bounds_that_leave_room_for_a_lower_best_leave_the_strongest_open(
     one.prime()
     for name in (Q, V):
         one.request(name)
-    assert one.strongest(definition) == found
+    strongest = one.strongest(definition)
+    assert strongest is not None
+    assert (strongest.name, strongest.j, strongest.certain) == found
+    ends = (first if strongest.name == Q else second)[strongest.j]
+    assert (strongest.lower, strongest.upper) == pytest.approx(ends)
 
 
 def test_without_an_intruder_none_is_the_strongest() -> None:
