@@ -179,6 +179,8 @@ class SidePane(Vertical):
             self._take_typed(self.layer_tree.row)
             if self._stale:
                 self.renew(self.layer_tree.row)
+            if self.layer_tree.row is None and self.first is not None:
+                self.layer_tree.reveal(self.first)
         self.layer_tree.focus()
 
     def _take_typed(self, selected: str | None) -> None:
