@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from intruder_tui.findings.sweep import Examined
 from intruder_tui.results import MatrixResult
-from intruder_tui.views.sweep import Examined
 
 
 def matrix_members(result: MatrixResult) -> list[Examined]:

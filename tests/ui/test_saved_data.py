@@ -21,10 +21,10 @@ from tests.support.sweeps import matrix_members
 
 from intruder_tui.definition import Definition, Side
 from intruder_tui.engine.session import Session
+from intruder_tui.findings.sweep import by_eps, by_k, members_of
 from intruder_tui.studies.answers import StudyKind
 from intruder_tui.views.glyphs import UNICODE
 from intruder_tui.views.spectrum import random_edge, series
-from intruder_tui.views.sweep import by_eps, by_k, session_members
 
 RESULT = llama_results()[STRONG]
 DEFINITION = Definition()
@@ -118,7 +118,7 @@ def update(shown: dict[str, Any], lines: Lines) -> None:
 def sweep(shown: dict[str, Any], lines: Lines, *, whole: bool = False) -> None:
     given = llama_session(SilentEngine(), ready=True)
     given.prime()
-    members = session_members(given) if whole else matrix_members(RESULT)
+    members = members_of(given, given.default_names) if whole else matrix_members(RESULT)
     assert shown["of"] == (None if whole else STRONG)
     for axis, one in (
         ("over_eps", by_eps("tuned-lora-r16", members, DEFINITION)),

@@ -13,12 +13,12 @@ from tests.support.sessions import finished, session
 from textual.widgets import ContentSwitcher
 
 from intruder_tui.definition import Definition
+from intruder_tui.findings.model_map import Cell, Measure
 from intruder_tui.ui.widgets import pane
 from intruder_tui.ui.widgets.compare import CompareView
 from intruder_tui.ui.widgets.model_map import MapGrid, MapView
 from intruder_tui.ui.widgets.sweep import SweepPane
 from intruder_tui.ui.widgets.vector import VectorView
-from intruder_tui.views.model_map import Cell, Measure
 
 
 def page(one: Opened) -> str | None:

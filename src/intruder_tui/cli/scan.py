@@ -131,11 +131,12 @@ def run_scan(
     if "-" not in (json_to, csv_to):
         from rich.console import Console
 
+        from intruder_tui.findings.scan import scanned
         from intruder_tui.views.scan import scan_report
 
         console = Console()
         for session in sessions:
-            console.print(scan_report(session, definition))
+            console.print(scan_report(scanned(session, definition, session.result), definition))
     rows = [(session, row) for session in sessions for row in session.pairing.rows]
     failed = any(row.kind is RowKind.REFUSED or session.failed(row.name) for session, row in rows)
     nothing = [session.pairing for session in sessions if not session.default_names]

@@ -14,10 +14,9 @@ from intruder_tui.export.caption import Caption
 from intruder_tui.export.page import LEFT, RIGHT, WIDTH, headed
 from intruder_tui.export.svg import ACCENT, INK, QUIET, Svg
 from intruder_tui.export.tables import csv_text
-from intruder_tui.views.compare import ComparedRow, Comparison, Count
-from intruder_tui.views.series import Step, positions
+from intruder_tui.findings.comparison import EVERYTHING, ComparedRow, Comparison, Count
+from intruder_tui.findings.series import Step, positions
 
-EVERYTHING = "all matrices"
 PANEL = 150.0
 """Height of a plot of the series, in points."""
 COLUMNS = (
@@ -43,8 +42,11 @@ def comparison_document(one: Comparison, series: tuple[Sequence[Step], Sequence[
     return {
         "checkpoints": list(one.labels),
         "matrices": [_row(row) for row in one.rows],
-        "total": _row(ComparedRow(EVERYTHING, one.totals))
-        | {"analysed": list(one.answered), "matrices": list(one.matrices)},
+        "total": _row(one.everything)
+        | {
+            "analysed": [total.answered for total in one.totals],
+            "matrices": [total.matrices for total in one.totals],
+        },
         "series": {
             name: [_step(step) for step in steps]
             for name, steps in zip(("matrix", "all_matrices"), series, strict=True)
@@ -60,7 +62,7 @@ def comparison_csv(one: Comparison, steps: Sequence[Step], definition: Definitio
     setting = {"side": str(definition.side), "k": definition.k, "eps": definition.eps}
     step = {known.label: known.step for known in steps}
     lines = []
-    for row in (ComparedRow(EVERYTHING, one.totals), *one.rows):
+    for row in (one.everything, *one.rows):
         for label, count in zip(one.labels, row.counts, strict=True):
             lower, upper = count.lowest or (None, None)
             lines.append(

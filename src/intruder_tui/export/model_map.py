@@ -15,8 +15,8 @@ from intruder_tui.export.colourbar import bar
 from intruder_tui.export.page import headed
 from intruder_tui.export.svg import QUIET, Svg, colour, text_width
 from intruder_tui.export.tables import csv_text
+from intruder_tui.findings.model_map import Cell, Measure, ModelMap
 from intruder_tui.views import numbers
-from intruder_tui.views.model_map import Cell, Measure, ModelMap
 from intruder_tui.views.palette import oklab, srgb
 
 COLUMNS = (

@@ -111,7 +111,7 @@ def _tuned(session: Session, definition: Definition) -> dict[str, Any]:
         "borderline": totals.borderline,
         "clustered": totals.clustered,
         "failed": totals.failed,
-        "refused": sum(row.kind is RowKind.REFUSED for row in rows),
+        "refused": totals.refused,
         "remarks": pairing_remarks(session.pairing),
         "matrices": matrices,
     }

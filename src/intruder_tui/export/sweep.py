@@ -14,8 +14,9 @@ from intruder_tui.export.caption import Caption
 from intruder_tui.export.page import DASHES, frame_below, page
 from intruder_tui.export.svg import ACCENT, QUIET, Point, colour
 from intruder_tui.export.tables import csv_text
+from intruder_tui.findings.sweep import Axis, Sweep
 from intruder_tui.views.palette import srgb
-from intruder_tui.views.sweep import Axis, Sweep, count_text, cut
+from intruder_tui.views.sweep import count_text, cut
 
 COLUMNS = (
     "checkpoint",

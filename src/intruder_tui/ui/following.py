@@ -26,10 +26,7 @@ def followed_steps(scope: Scope, steps: Sequence[int | None]) -> list[FollowedSt
 
 
 def _step(session: Session, label: str, step: int | None, name: str, scope: Scope) -> FollowedStep:
-    try:
-        summary = session.summary(name)
-    except KeyError:  # this checkpoint lacks the matrix
-        summary = None
+    summary = session.summary(name) if session.has(name) else None
     desk, kind = session.desk, StudyKind.VECTORS
     progress = desk.progress(name, kind)
     note = ""

@@ -22,12 +22,13 @@ from intruder_tui.export.studies import scalings_csv, scalings_document, tracks_
 from intruder_tui.export.sweep import sweep_csv, sweep_document, sweep_figure
 from intruder_tui.export.tables import matrix_csv, tabbed
 from intruder_tui.export.update import update_csv, update_figure
+from intruder_tui.findings.comparison import Comparison
 from intruder_tui.results import MatrixResult
 from intruder_tui.ui import subject as words
 from intruder_tui.ui.outline import short_name
 from intruder_tui.ui.shown import Shown
 from intruder_tui.ui.widgets.tabs import View
-from intruder_tui.views.compare import Comparison, comparison_view
+from intruder_tui.views.compare import comparison_view
 from intruder_tui.views.heatmap import Heatmap
 from intruder_tui.views.intruders import intruder_rows, intruder_table
 from intruder_tui.views.map_picture import MapPicture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from intruder_tui.engine.session import Session
-from intruder_tui.views.model_map import Measures, measures_of
+from intruder_tui.findings.model_map import Measures, measures_of
 
 CHUNK = 4
 """Results read between two chances for a key to be heard."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from intruder_tui.checkpoint.steps import training_step
 from intruder_tui.definition import Definition
 from intruder_tui.engine.session import Session
-from intruder_tui.views import compare
+from intruder_tui.findings.comparison import labels
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -30,7 +30,7 @@ class Scope:
 
     def labels(self) -> tuple[str, ...]:
         """A name per tuned checkpoint, no two alike."""
-        return compare.labels(self.sessions)
+        return labels(self.sessions)
 
     def differs(self, other: Scope | None) -> bool:
         """Whether a person changed anything: the checkpoint, the matrix or the definition."""

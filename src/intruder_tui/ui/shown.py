@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from intruder_tui.findings.comparison import Comparison
+from intruder_tui.findings.model_map import ModelMap
+from intruder_tui.findings.series import Step
+from intruder_tui.findings.sweep import Sweep
 from intruder_tui.studies.answers import Scalings
 from intruder_tui.studies.cosines import Cosines
 from intruder_tui.ui.look import Look
 from intruder_tui.ui.scope import Scope
 from intruder_tui.ui.subject import Subject
 from intruder_tui.ui.widgets.tabs import View
-from intruder_tui.views.compare import Comparison
 from intruder_tui.views.extent import Extent
 from intruder_tui.views.field import Field
 from intruder_tui.views.intruders import Order
-from intruder_tui.views.model_map import ModelMap
-from intruder_tui.views.series import Step
-from intruder_tui.views.sweep import Sweep
 from intruder_tui.views.tracks import FollowedStep
 
 

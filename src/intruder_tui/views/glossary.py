@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from intruder_tui.definition import Definition, Side
+from intruder_tui.findings.model_map import Measure
 from intruder_tui.views.glyphs import UNICODE, Glyphs
-from intruder_tui.views.model_map import Measure
 
 Entry = tuple[str, str]
 

@@ -16,9 +16,9 @@ from rich.segment import Segment
 from rich.style import Style
 
 from intruder_tui.checkpoint.names import printable
+from intruder_tui.findings.model_map import Cell, Measure, ModelMap, merged
 from intruder_tui.views import numbers
 from intruder_tui.views.glyphs import UNICODE, Glyphs
-from intruder_tui.views.model_map import Cell, Measure, ModelMap, merged
 from intruder_tui.views.palette import COLOURMAP, ColourMode, ramp, tones
 
 LONGEST_MODULE = 26

@@ -13,7 +13,8 @@ from intruder_tui.definition import Definition
 from intruder_tui.engine.jobs import Job
 from intruder_tui.engine.protocol import Failed
 from intruder_tui.engine.session import Session
-from intruder_tui.views.compare import Count, comparison, comparison_view, count_text, labels
+from intruder_tui.findings.comparison import Count, comparison, labels
+from intruder_tui.views.compare import comparison_view, count_text
 from intruder_tui.views.glyphs import ASCII
 from intruder_tui.views.palette import ColourMode
 
@@ -43,10 +44,12 @@ def test_counts_and_totals_are_the_sessions() -> None:
         for session_, count in zip(sessions, row.counts, strict=True):
             if row.name != REFUSED:
                 assert count.certain == session_.count(row.name, definition)
-    assert [total.certain for total in one.totals] == [s.totals(definition).intruders for s in sessions]
-    assert one.totals[0].lowest is not None
+    assert [count.certain for count in one.everything.counts] == [
+        s.totals(definition).intruders for s in sessions
+    ]
+    assert one.everything.counts[0].lowest is not None
     lowest = min(r.left.lower[:8].min() for r in llama_results().values() if not r.unchanged)
-    assert one.totals[0].lowest[0] == pytest.approx(float(lowest))
+    assert one.everything.counts[0].lowest[0] == pytest.approx(float(lowest))
 
 
 def test_the_largest_difference_comes_first() -> None:

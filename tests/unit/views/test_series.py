@@ -9,18 +9,10 @@ from tests.support.llama import STRONG, llama_results, llama_session
 from tests.support.results import analyse, base_weight, bounded, clean, plant, unchanged
 
 from intruder_tui.definition import Definition
+from intruder_tui.findings.series import Step, matrix_series, model_series, ordered, positions, step_of
 from intruder_tui.views.glyphs import ASCII, UNICODE, Glyphs
 from intruder_tui.views.palette import ColourMode
-from intruder_tui.views.series import (
-    FOLLOWED,
-    SeriesView,
-    Step,
-    matrix_series,
-    model_series,
-    ordered,
-    positions,
-    step_of,
-)
+from intruder_tui.views.series import FOLLOWED, SeriesView
 
 
 def growing(count: int = 4) -> list[Step]:
@@ -66,7 +58,7 @@ def test_a_series_from_sessions() -> None:
     sessions = [llama_session(SilentEngine(), ready=ready) for ready in (True, False)]
     for one in sessions:
         one.prime()
-    steps = matrix_series(sessions, [20, 10], ["late", "early"], STRONG, Definition())
+    steps = matrix_series([one.result(STRONG) for one in sessions], [20, 10], ["late", "early"], Definition())
     assert [one.label for one in steps] == ["early", "late"]
     assert steps[0].certain is None
     assert steps[1].certain == sessions[0].count(STRONG, Definition())

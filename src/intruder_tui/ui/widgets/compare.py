@@ -10,6 +10,8 @@ from textual.binding import Binding, BindingType
 
 from intruder_tui.checkpoint.names import printable
 from intruder_tui.engine.desk import Progress
+from intruder_tui.findings.comparison import Comparison, comparison, telling_rows
+from intruder_tui.findings.series import Step, matrix_series, model_series
 from intruder_tui.studies.answers import StudyKind
 from intruder_tui.ui.following import followed_steps
 from intruder_tui.ui.look import Look
@@ -17,8 +19,8 @@ from intruder_tui.ui.messages import Jumped, StudiesAsked
 from intruder_tui.ui.outline import short_name
 from intruder_tui.ui.scope import Scope, training_steps
 from intruder_tui.ui.widgets.picture import Picture
-from intruder_tui.views.compare import MOST_ROWS, Comparison, comparison, comparison_view, telling_rows
-from intruder_tui.views.series import SeriesView, Step, matrix_series, model_series
+from intruder_tui.views.compare import MOST_ROWS, comparison_view
+from intruder_tui.views.series import SeriesView
 from intruder_tui.views.tracks import FollowedStep, TracksView
 
 HEADS = 2
@@ -86,8 +88,9 @@ class CompareView(Picture):
         if all(step is not None for step in self._steps):
             labels = scope.labels()
             name = scope.name or ""
+            results = [one.result(name) if one.has(name) else None for one in scope.sessions]
             self._series = (
-                matrix_series(scope.sessions, self._steps, labels, name, scope.definition),
+                matrix_series(results, self._steps, labels, scope.definition),
                 model_series(scope.sessions, self._steps, labels, scope.definition),
             )
         self._followed = followed_steps(scope, self._steps)

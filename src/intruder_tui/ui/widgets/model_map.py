@@ -12,6 +12,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 
 from intruder_tui.checkpoint.names import printable
+from intruder_tui.findings.model_map import Cell, Measure, ModelMap, model_map
 from intruder_tui.ui.look import Look
 from intruder_tui.ui.measuring import Measuring
 from intruder_tui.ui.messages import Jumped
@@ -20,7 +21,6 @@ from intruder_tui.ui.widgets.line import Line
 from intruder_tui.ui.widgets.picture import Picture
 from intruder_tui.views import numbers
 from intruder_tui.views.map_picture import MOST_OTHERS, MapPicture
-from intruder_tui.views.model_map import Cell, Measure, ModelMap, model_map
 
 BREATH = 0.02
 """Seconds between two chunks of results that are read for a heavy measure."""

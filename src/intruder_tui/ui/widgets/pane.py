@@ -15,6 +15,7 @@ from textual.widget import Widget
 from textual.widgets import ContentSwitcher, Static
 
 from intruder_tui.engine.desk import Desk, Progress
+from intruder_tui.findings.comparison import comparison
 from intruder_tui.studies.answers import StudyKind
 from intruder_tui.ui import readout
 from intruder_tui.ui import subject as words
@@ -33,7 +34,6 @@ from intruder_tui.ui.widgets.table import IntruderPage, IntruderTable
 from intruder_tui.ui.widgets.tabs import View, ViewTabs
 from intruder_tui.ui.widgets.update import UpdateView
 from intruder_tui.ui.widgets.vector import VectorView, held
-from intruder_tui.views.compare import comparison
 from intruder_tui.views.field import Field
 from intruder_tui.views.heatmap import legend
 from intruder_tui.views.painter import GUTTER

@@ -10,21 +10,13 @@ from rich.text import Text
 from textual.binding import Binding, BindingType
 
 from intruder_tui.checkpoint.names import printable
+from intruder_tui.findings.sweep import Sweep, by_eps, by_k, by_share, members_of, stack
 from intruder_tui.ui.look import Look
 from intruder_tui.ui.outline import short_name
 from intruder_tui.ui.scope import Scope
 from intruder_tui.ui.widgets.picture import Picture
 from intruder_tui.views import numbers
-from intruder_tui.views.sweep import (
-    Sweep,
-    SweepView,
-    by_eps,
-    by_k,
-    by_share,
-    members_of,
-    session_members,
-    stack,
-)
+from intruder_tui.views.sweep import SweepView
 
 BOTH = 36
 """Lines from which the matrix and the checkpoints stand one above the other."""
@@ -125,7 +117,7 @@ def sweeps(scope: Scope, *, whole: bool, share: bool = False) -> list[list[Sweep
     over_eps, over_k = [], []
     own = () if scope.name is None else (scope.name,)
     for session, label in zip(scope.sessions, scope.labels(), strict=True):
-        members = session_members(session) if whole else members_of(session, own)
+        members = members_of(session, session.default_names if whole else own)
         if members:
             bounds = stack(members, scope.definition.side)
             second = by_share if share else by_k

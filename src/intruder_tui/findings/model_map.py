@@ -1,6 +1,6 @@
 """The model at a glance: a grid of module types by layers, one number a cell, totals on both margins.
 
-Counts and lowest cosines come from the light summaries a session holds, at any k and eps. Measures of the
+Counts and lowest cosines come from the light summaries a ledger holds, at any k and eps. Measures of the
 update lie in whole results, which are heavy: the caller takes `Measures` of each as it comes by.
 """
 
@@ -16,8 +16,7 @@ from typing import TypeVar
 from intruder_tui.checkpoint.names import components
 from intruder_tui.checkpoint.pairs import RowKind
 from intruder_tui.definition import Definition
-from intruder_tui.engine.session import Session
-from intruder_tui.findings.ledger import State
+from intruder_tui.findings.ledger import Ledger, State
 from intruder_tui.results import MatrixResult
 
 T = TypeVar("T")
@@ -143,21 +142,21 @@ class ModelMap:
 
 
 def model_map(
-    session: Session,
+    ledger: Ledger,
     definition: Definition,
     measure: Measure = Measure.COUNT,
     known: Mapping[str, Measures] | None = None,
 ) -> ModelMap:
-    """The map of a session's default matrices and of those that were refused.
+    """The map of the default matrices and of those that were refused.
 
     `known` holds the `Measures` of the rows whose results the caller has seen; only heavy measures read it.
     """
-    default = set(session.default_names)
+    default = set(ledger.default_names)
     values: dict[str, Cell] = {}
     places: dict[str, Place] = {}
-    for row in session.pairing.rows:
+    for row in ledger.pairing.rows:
         if row.name in default or (row.kind is RowKind.REFUSED and len(row.shape) == 2):
-            values[row.name] = _cell(session, row.name, definition, measure, known or {})
+            values[row.name] = _cell(ledger, row.name, definition, measure, known or {})
             places[row.name] = place(row.name)
     inside = {name: at for name, at in places.items() if at.layer is not None}
     modules = tuple(dict.fromkeys(at.module for at in inside.values()))
@@ -210,28 +209,26 @@ def _reduced(values: Sequence[float], measure: Measure) -> float:
 
 
 def _cell(
-    session: Session, name: str, definition: Definition, measure: Measure, known: Mapping[str, Measures]
+    ledger: Ledger, name: str, definition: Definition, measure: Measure, known: Mapping[str, Measures]
 ) -> Cell:
-    state = session.state(name)
+    state = ledger.state(name)
     unchanged = state is State.UNCHANGED
     bounds = (0.0, 0.0) if unchanged and measure in (Measure.COUNT, Measure.RELATIVE) else None
     if not unchanged:
         bounds = (
-            _heavy(known.get(name), measure) if measure.heavy else _light(session, name, definition, measure)
+            _heavy(known.get(name), measure) if measure.heavy else _light(ledger, name, definition, measure)
         )
     low, high = bounds or (None, None)
-    failed = state is State.FAILED or session.row(name).kind is RowKind.REFUSED
+    failed = state is State.FAILED or ledger.row(name).kind is RowKind.REFUSED
     missing = int(low is None and not failed and not unchanged)
-    return Cell((name,), low, high, session.waiting(name), failed, unchanged, missing)
+    return Cell((name,), low, high, ledger.waiting(name), failed, unchanged, missing)
 
 
-def _light(
-    session: Session, name: str, definition: Definition, measure: Measure
-) -> tuple[float, float] | None:
+def _light(ledger: Ledger, name: str, definition: Definition, measure: Measure) -> tuple[float, float] | None:
     if measure is Measure.COUNT:
-        tally = session.tally(name, definition)
+        tally = ledger.tally(name, definition)
         return None if tally is None else (float(tally.intruders), float(tally.intruders + tally.open))
-    summary = session.summary(name)
+    summary = ledger.summary(name)
     if summary is None:
         return None
     side = summary.side(definition.side)

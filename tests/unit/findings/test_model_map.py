@@ -11,9 +11,9 @@ from tests.support.sessions import matrix_row, session
 
 from intruder_tui.definition import Definition, Side
 from intruder_tui.engine.session import Session
+from intruder_tui.findings.model_map import Measure, ModelMap, Place, measures_of, model_map, place
 from intruder_tui.views.glyphs import ASCII, UNICODE, Glyphs
 from intruder_tui.views.map_picture import MapPicture
-from intruder_tui.views.model_map import Measure, ModelMap, Place, measures_of, model_map, place
 from intruder_tui.views.palette import ColourMode
 
 EXPERTS = "model.layers.{}.block_sparse_moe.experts.{}.w1.weight"
