@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 PATIENCE = 120
+PROGRAM = "from intruder_tui.cli import main; main()"
 
 
 def intruder_tui(
@@ -16,11 +17,25 @@ def intruder_tui(
     """Run `intruder-tui ARGUMENTS` without a terminal; stdout and stderr as text."""
     inherited = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "NO_COLOR")}
     return subprocess.run(
-        [sys.executable, "-c", "from intruder_tui.cli import main; main()", *map(str, arguments)],
+        [sys.executable, "-c", PROGRAM, *map(str, arguments)],
         env={**inherited, "INTRUDER_TUI_CACHE": str(cache), "COLUMNS": "160", **environment},
         cwd=cwd,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         timeout=PATIENCE,
+    )
+
+
+def interruptible(*arguments: str | Path) -> subprocess.Popen[str]:
+    """Start `intruder-tui ARGUMENTS` where Ctrl-C means what it means in a terminal; stdout and stderr piped.
+
+    A program that is started with SIGINT ignored leaves it so, and tests may themselves run that way.
+    """
+    listen = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    return subprocess.Popen(
+        [sys.executable, "-c", f"{listen}; {PROGRAM}", *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )

@@ -15,8 +15,18 @@ import time
 from pathlib import Path
 
 import pyte
+from tests.support.commands import PROGRAM
 
 PATIENCE = 60.0
+FROM_A_TERMINAL = (
+    signal.SIGINT,
+    signal.SIGQUIT,
+    signal.SIGHUP,
+    signal.SIGTSTP,
+    signal.SIGTTIN,
+    signal.SIGTTOU,
+)
+"""What a login leaves at its default; tests that run behind `nohup` or `&` would hand on that it is ignored."""
 
 
 class Terminal:
@@ -42,12 +52,14 @@ class Terminal:
         }
         self.pid, self._descriptor = pty.fork()
         if self.pid == 0:
+            for number in FROM_A_TERMINAL:
+                signal.signal(number, signal.SIG_DFL)
             os.execvpe(program[0], program, settings)
         self.resize(columns, lines)
 
     def program(self, *arguments: str | Path) -> list[str]:
         """What is run, and its arguments."""
-        return [sys.executable, "-c", "from intruder_tui.cli import main; main()", *map(str, arguments)]
+        return [sys.executable, "-c", PROGRAM, *map(str, arguments)]
 
     def resize(self, columns: int, lines: int) -> None:
         """Change the size, as dragging a window does."""
@@ -112,12 +124,23 @@ class Terminal:
                 return code
         raise AssertionError(f"still running after {patience} s:\n{self.text()}")
 
+    def hang_up(self, patience: float = PATIENCE) -> int:
+        """Close the terminal's window under the program; its exit code, negative for a signal."""
+        os.close(self._descriptor)
+        self._descriptor = -1
+        end = time.monotonic() + patience
+        while (code := self.ended()) is None:
+            assert time.monotonic() < end, f"still running {patience} s after its terminal went"
+            time.sleep(0.02)
+        return code
+
     def close(self) -> None:
         """End it, whatever it does."""
         if self.ended() is None:
             os.kill(self.pid, signal.SIGKILL)
             os.waitpid(self.pid, 0)
-        os.close(self._descriptor)
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
 
     @property
     def restored(self) -> bool:

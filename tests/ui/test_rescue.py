@@ -38,6 +38,17 @@ print("waiting", flush=True)
 time.sleep(1000)
 """
 
+IGNORANT = """
+import signal, time
+from intruder_tui.ui.rescue import guard_terminal
+
+signal.signal(signal.SIGHUP, signal.SIG_IGN)
+guard_terminal(lambda: None)
+print("waiting", flush=True)
+time.sleep(1000)
+"""
+"""Started as `trap "" HUP` has a shell start programs."""
+
 
 class Program(Terminal):
     """A program of its own in a terminal."""
@@ -80,3 +91,15 @@ def test_an_end_that_takes_too_long_is_cut_short(
         program.signal(signal.SIGTERM)
     assert program.wait(30) == 128 + signal.SIGTERM
     assert program.restored
+
+
+def test_an_ignored_hangup_stays_ignored_until_the_terminal_is_gone(
+    programs: list[Program], tmp_path: Path
+) -> None:
+    program = Program(IGNORANT, cache=tmp_path)
+    programs.append(program)
+    program.until("waiting")
+    program.signal(signal.SIGHUP)
+    program.read(0.5)
+    assert program.ended() is None
+    assert program.hang_up(30) == 128 + signal.SIGTERM

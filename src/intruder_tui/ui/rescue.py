@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 import signal
 import sys
 import termios
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from types import FrameType
@@ -27,11 +29,15 @@ def guard_terminal(close: Callable[[], None]) -> None:
 
     A second signal, or `close` taking too long, leaves `close` out. Once the event loop runs, `ask_first`
     asks the app to end by itself. Without a terminal nothing is done.
+
+    A signal that the program was started to ignore stays ignored; of SIGHUP only the news that the terminal
+    is gone is heard then, as SIGTERM, for there is nobody left to end the program.
     """
     try:
         found = termios.tcgetattr(sys.stdin.fileno())
     except (OSError, ValueError, termios.error):
         return
+    ends = _heard()
 
     def end(number: int) -> NoReturn:
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
@@ -45,14 +51,16 @@ def guard_terminal(close: Callable[[], None]) -> None:
     def leave(number: int, _frame: FrameType | None) -> None:
         _handle(signal.SIGALRM, lambda *_: end(number))
         signal.setitimer(signal.ITIMER_REAL, _PATIENCE)
-        for each in _ENDS:
+        for each in ends:
             _handle(each, lambda *_: end(number))
         with suppress(Exception):
             close()
         end(number)
 
-    for number in _ENDS:
+    for number in ends:
         _handle(number, leave)
+    if signal.SIGHUP not in ends:
+        threading.Thread(target=_end_with_the_terminal, daemon=True).start()
 
 
 def ask_first(end: Callable[[int], object]) -> Callable[[], None]:
@@ -63,7 +71,7 @@ def ask_first(end: Callable[[int], object]) -> Callable[[], None]:
     loop is about to end.
     """
     loop = asyncio.get_running_loop()
-    before = {number: signal.getsignal(number) for number in _ENDS}
+    before = {number: signal.getsignal(number) for number in _heard()}
 
     def back() -> None:
         for number, handler in before.items():
@@ -77,9 +85,20 @@ def ask_first(end: Callable[[int], object]) -> Callable[[], None]:
         with suppress(RuntimeError):  # the loop is closed: the timer ends the program
             loop.call_soon_threadsafe(end, 128 + number)
 
-    for number in _ENDS:
+    for number in before:
         _handle(number, ask)
     return back
+
+
+def _end_with_the_terminal() -> None:
+    poll = select.poll()
+    poll.register(sys.stdin.fileno(), 0)  # a terminal that is gone is reported unasked
+    if any(what & select.POLLHUP for _, what in poll.poll()):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _heard() -> list[signal.Signals]:
+    return [number for number in _ENDS if signal.getsignal(number) is not signal.SIG_IGN]
 
 
 def _handle(number: signal.Signals, handler: _Handler) -> None:
