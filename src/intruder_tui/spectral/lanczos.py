@@ -144,11 +144,12 @@ class BlockLanczos:
         """Ritz values and the parts of T's eigenvectors that bounds are made of."""
         edges = self._edges[: self.steps + 1]
         size = edges[-1]
+        self._fetch()
         t = torch.zeros(size, size, dtype=torch.float64)
         for j, diagonal in enumerate(self._diagonal):
-            t[edges[j] : edges[j + 1], edges[j] : edges[j + 1]] = diagonal.cpu()
+            t[edges[j] : edges[j + 1], edges[j] : edges[j + 1]] = diagonal
         for j in range(self.steps - 1):
-            across = self._coupling[j].cpu()
+            across = self._coupling[j]
             t[edges[j] : edges[j + 1], edges[j + 1] : edges[j + 2]] = across
             t[edges[j + 1] : edges[j + 2], edges[j] : edges[j + 1]] = across.T
         values, vectors = small_eigen(t)
@@ -157,9 +158,22 @@ class BlockLanczos:
             last, coupling = vectors[:0], torch.zeros(0, 0, dtype=torch.float64)
             residuals = torch.zeros_like(values)
         else:
-            last, coupling = vectors[edges[-2] :], self._coupling[-1].cpu()
+            last, coupling = vectors[edges[-2] :], self._coupling[-1]
             residuals = (coupling.T @ last).norm(dim=0)
         return Ritz(values, vectors[: edges[1]], last, vectors, residuals + rounding, rounding, coupling)
+
+    def _fetch(self) -> None:
+        """Bring the blocks of T that still lie on a GPU to the CPU, in one copy."""
+        new = [
+            (blocks, j)
+            for blocks in (self._diagonal, self._coupling)
+            for j, block in enumerate(blocks)
+            if block.device.type != "cpu"
+        ]
+        if new:
+            flat = torch.cat([blocks[j].flatten() for blocks, j in new]).cpu()
+            for (blocks, j), part in zip(new, flat.split([b[j].numel() for b, j in new]), strict=True):
+                blocks[j] = part.view(blocks[j].shape)
 
     def _rounding(self, largest: float) -> float:
         """Bound on the error of products: of W^T x by its parts, whose sum may have cancelled, then of W."""
@@ -177,21 +191,22 @@ class BlockLanczos:
         if count == 0:
             return
         known = self._basis[: self._edges[-1]]
-        block, _ = _orthonormal(rows)
+        block = _orthonormal(rows).rows
         for _ in range(MOST_PASSES):
             block = block - (block @ known.T) @ known
-            inside = block.norm(dim=1) < 0.5
-            hollow = bool(inside.any())
+            found = _orthonormal(block)
+            hollow = found.shortest < 0.5
             if hollow:
                 # Where the rows were only rounding their directions lie in the basis: random ones take over.
                 # A row that is more than rounding has no part along such a direction, so nothing is lost.
+                inside = block.norm(dim=1, keepdim=True) < 0.5
                 noise = torch.randn(
                     block.shape, generator=self._generator, dtype=block.dtype, device=block.device
                 )
-                block = torch.where(inside[:, None], noise / noise.norm(dim=1, keepdim=True), block)
-                block = block - (block @ known.T) @ known
-            block, pivot = _orthonormal(block)
-            if pivot > NEAR_ONE and not hollow:
+                block = torch.where(inside, noise / noise.norm(dim=1, keepdim=True), block)
+                found = _orthonormal(block - (block @ known.T) @ known)
+            block = found.rows
+            if found.pivot > NEAR_ONE and not hollow:
                 # What the pass took out was little, so that nothing of the basis was magnified.
                 break
         block = block[:count]
@@ -200,14 +215,33 @@ class BlockLanczos:
         self._edges.append(start + count)
 
 
-def _orthonormal(rows: Tensor) -> tuple[Tensor, float]:
-    """Rows of the same span and nearly orthonormal, and a pivot that is near 1 where they already were.
+@dataclass(frozen=True, eq=False, slots=True)
+class _Orthonormal:
+    """Nearly orthonormal rows of a span.
+
+    Attributes:
+        pivot: near 1 where the rows were orthonormal already.
+        shortest: length of the shortest of them as they were.
+    """
+
+    rows: Tensor
+    pivot: float
+    shortest: float
+
+
+def _orthonormal(rows: Tensor) -> _Orthonormal:
+    """Rows of the same span and nearly orthonormal.
 
     A Cholesky factor of the Gram matrix costs a fraction of Householder's reflections and keeps the span as
     well, but leaves rows orthonormal only up to the square of their condition.
     """
-    factor, failed = torch.linalg.cholesky_ex(rows @ rows.T)
-    low, high = (float(x) for x in torch.aminmax(factor.diagonal()))
-    if not int(failed) and low >= LEAST_PIVOT * high:
-        return torch.linalg.solve_triangular(factor, rows, upper=False), low / high
-    return torch.linalg.qr(rows.T).Q.T, 0.0
+    gram = rows @ rows.T
+    factor, failed = torch.linalg.cholesky_ex(gram)
+    low, high = torch.aminmax(factor.diagonal())
+    # Read together: a GPU is waited for once.
+    told = torch.stack((low, high, gram.diagonal().amin(), failed.to(gram.dtype)))
+    least, most, square, bad = told.tolist()
+    shortest = math.sqrt(max(0.0, square))
+    if not bad and least >= LEAST_PIVOT * most:
+        return _Orthonormal(torch.linalg.solve_triangular(factor, rows, upper=False), least / most, shortest)
+    return _Orthonormal(torch.linalg.qr(rows.T).Q.T, 0.0, shortest)
