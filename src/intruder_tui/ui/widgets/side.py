@@ -52,6 +52,7 @@ class SidePane(Vertical):
         self._filter = Filter()
         self._typed = Filter()
         self._typing: Timer | None = None
+        self._selected: str | None = None
         self._order = Order.MODEL
         self._names: frozenset[str] = frozenset()
         self._stale = False
@@ -79,7 +80,7 @@ class SidePane(Vertical):
 
     def tell(self, badges: Badges, selected: str | None) -> None:
         """Show the rows of a session; filter and order stay."""
-        self._badges = badges
+        self._badges, self._selected = badges, selected
         self._fill(selected)
 
     def recount(self, badges: Badges) -> None:
@@ -118,6 +119,7 @@ class SidePane(Vertical):
 
     def reveal(self, name: str) -> bool:
         """Put the cursor on a row; a filter that hides it is dropped, which is told by True."""
+        self._selected = name
         hidden = name not in self._names
         if hidden:
             self.clear(name)
@@ -162,9 +164,9 @@ class SidePane(Vertical):
         else:
             self._stop_typing()
             if self._badges is None or len(self._badges.session.pairing.rows) <= MANY:
-                self._take_typed(self.layer_tree.row)
+                self._take_typed(self._selected)
             else:
-                self._typing = self.set_timer(PAUSE, lambda: self._take_typed(self.layer_tree.row))
+                self._typing = self.set_timer(PAUSE, lambda: self._take_typed(self._selected))
         self.box.set_class(bool(trouble), "-bad")
         self.post_message(self.FilterRead(trouble))
 
@@ -174,14 +176,18 @@ class SidePane(Vertical):
         if self.box.has_class("-bad"):
             return
         if not event.value.strip():
-            self.clear(self.layer_tree.row)
+            self.clear(self._selected)
         else:
-            self._take_typed(self.layer_tree.row)
+            self._take_typed(self._selected)
             if self._stale:
-                self.renew(self.layer_tree.row)
-            if self.layer_tree.row is None and self.first is not None:
+                self.renew(self._selected)
+            if self._selected not in self._names and self.first is not None:
                 self.layer_tree.reveal(self.first)
         self.layer_tree.focus()
+
+    @on(LayerTree.Highlighted)
+    def _selects(self, event: LayerTree.Highlighted) -> None:
+        self._selected = event.name
 
     def _take_typed(self, selected: str | None) -> None:
         self._stop_typing()
@@ -210,6 +216,8 @@ class SidePane(Vertical):
         self.layer_tree.fill(top, badges, self._figure(), narrowed=bool(self._filter.terms))
         if selected in self._names and selected is not None:
             self.layer_tree.reveal(selected)
+        else:
+            self.layer_tree.cursor_line = -1  # it would stand on another row than the one in front
         self._stale = False
         self._tell_rows()
 
