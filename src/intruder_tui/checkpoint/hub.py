@@ -15,8 +15,14 @@ from intruder_tui.checkpoint.names import printable
 
 _PART = r"[A-Za-z0-9_](?:[\w.-]{0,95})"
 _NAME = re.compile(rf"(?P<repo>{_PART}(?:/{_PART})?)(?:@(?P<revision>[\w./-]{{1,200}}))?", re.ASCII)
+_SITE = r"https://(?:huggingface\.co|hf\.co)"
 _ADDRESS = re.compile(
-    rf"https://(?:huggingface\.co|hf\.co)/(?P<repo>{_PART}/{_PART})(?:/tree/(?P<revision>[\w./-]{{1,200}}))?/?",
+    rf"{_SITE}/(?P<repo>{_PART}/{_PART})(?:/tree/(?P<revision>[\w./-]{{1,200}}))?/?",
+    re.ASCII,
+)
+_FILE_ADDRESS = re.compile(
+    rf"{_SITE}/(?P<repo>{_PART}/{_PART})/(?:blob|resolve)/(?P<revision>[\w.-]{{1,200}})"
+    r"/(?P<file>[\w./-]{1,200})(?:\?download=true)?",
     re.ASCII,
 )
 _SCHEME = "hf://"
@@ -29,10 +35,11 @@ _SHARD = re.compile(r"(?:pytorch_model|model|diffusion_pytorch_model)-\d{5}-of-\
 
 @dataclass(frozen=True, slots=True)
 class HubName:
-    """A repository and a revision; an empty revision means the default."""
+    """A repository, a revision and a file of it; an empty revision means the default, an empty file all."""
 
     repository: str
     revision: str = ""
+    file: str = ""
 
     @property
     def folder(self) -> str:
@@ -42,10 +49,11 @@ class HubName:
 
 def hub_name(argument: str) -> HubName | None:
     """What an argument names on the hub; None when it can't be such a name."""
-    match = _ADDRESS.fullmatch(argument) or _NAME.fullmatch(argument.removeprefix(_SCHEME))
+    forms = (_ADDRESS, argument), (_FILE_ADDRESS, argument), (_NAME, argument.removeprefix(_SCHEME))
+    match = next((found for form, text in forms if (found := form.fullmatch(text))), None)
     if match is None or ".." in argument or "--" in match["repo"]:
         return None
-    return HubName(match["repo"], match["revision"] or "")
+    return HubName(match["repo"], match["revision"] or "", match.groupdict().get("file") or "")
 
 
 def cache_directory() -> Path:
@@ -109,6 +117,8 @@ def download(name: HubName) -> Path:
     try:
         files = HfApi().list_repo_files(name.repository, revision=revision)
         wanted = needed_files(files)
+        if name.file and not name.file.endswith(".json"):  # an index, or a configuration, stands for all
+            wanted = [*(one for one in wanted if one in _CONFIGS), name.file]
         path = snapshot_download(
             name.repository, revision=revision, allow_patterns=wanted, cache_dir=cache_directory()
         )

@@ -78,7 +78,11 @@ def locate(argument: str) -> Located:
         if name is None or argument.startswith(("/", ".", "~")):
             raise CheckpointError(f"{printable(argument)}: no such file or directory") from None
         snapshot, notes = resolve(name)
-        found = _directory(argument, snapshot)
+        if name.file and not (snapshot / name.file).is_file():
+            raise CheckpointError(
+                f"{name.repository}: {name.file} is not in the hub cache at {snapshot.name[:8]}"
+            ) from None
+        found = _file(argument, snapshot / name.file) if name.file else _directory(argument, snapshot)
         return replace(found, notes=(*found.notes, *notes))
     except (OSError, ValueError, RuntimeError) as error:
         reason = (getattr(error, "strerror", None) or str(error)).lower()
@@ -208,7 +212,7 @@ def located_directory(argument: str) -> Path | None:
         if path.exists():
             return path if path.is_dir() else None
         name = hub_name(argument)
-        return resolve(name)[0] if name else None
+        return resolve(name)[0] if name and not name.file else None
     except (OSError, ValueError, RuntimeError, CheckpointError):
         return None
 

@@ -13,7 +13,7 @@ from tests.support.sparse import write_model
 
 from intruder_tui.checkpoint import CheckpointError, open_pairing
 from intruder_tui.checkpoint.hub import HubName, cache_directory, download, hub_name, needed_files
-from intruder_tui.checkpoint.locate import locate
+from intruder_tui.checkpoint.locate import locate, located_directory
 
 SHAPES = {"layers.0.up_proj.weight": (4, 3), "layers.1.up_proj.weight": (4, 3)}
 MAIN, OLD = "a1" * 20, "b2" * 20
@@ -73,6 +73,16 @@ def test_names_are_resolved_offline(hub: Path, argument: str, commit: str) -> No
     assert len(open_pairing(argument, argument).pairs) == 2
 
 
+@pytest.mark.parametrize("form", ["blob/v1.0/{}", "resolve/main/{}?download=true"])
+def test_a_link_to_a_file_names_that_file(hub: Path, form: str) -> None:
+    argument = "https://huggingface.co/org/name/" + form.format("model.safetensors")
+    located = locate(argument)
+    assert [file.name for file in located.files] == ["model.safetensors"]
+    assert located.directory.name == MAIN
+    assert len(open_pairing("org/name", argument).pairs) == 2
+    assert located_directory(argument) is None
+
+
 def test_the_only_snapshot_is_taken_with_a_word(hub: Path) -> None:
     assert any("no main revision" in note for note in locate("gpt2").notes)
 
@@ -86,6 +96,11 @@ def test_the_only_snapshot_is_taken_with_a_word(hub: Path) -> None:
         ("org/name@../../../etc", "no such file"),
         ("org/name@refs/../../x", "no such file"),
         ("../org/name", "no such file"),
+        (
+            "https://huggingface.co/org/name/blob/main/x.safetensors",
+            "x.safetensors is not in the hub cache at a1a1",
+        ),
+        ("https://huggingface.co/org/name/blob/main/../../x.safetensors", "no such file"),
         ("org/na me", "no such file"),
         ("hf://", "no such file"),
         ("a/b/c", "no such file"),
@@ -176,6 +191,9 @@ def test_downloading_goes_through_the_hubs_own_client(hub: Path, monkeypatch: py
         "cache_dir": hub,
     }
     assert len(open_pairing("org/new", "org/new").pairs) == 2
+    asked.clear()
+    download(HubName("org/one", "main", "weights/a.safetensors"))
+    assert asked[1][1]["allow_patterns"] == ["config.json", "weights/a.safetensors"]
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     with pytest.raises(CheckpointError, match=r"pip install 'intruder-tui\[hub\]'"):
         download(HubName("org/other"))
