@@ -193,7 +193,7 @@ async def test_a_bad_pattern_says_so_and_keeps_the_filter_before_it() -> None:
         await one.press("space", *"k[")
         assert rows(one) != kept  # "q_proj k" was a filter
         kept = rows(one)
-        assert "k[: unterminated character set at 2; the filter before it stays" in one.line("#footer")
+        assert "k[: unterminated character set at position 2; the filter before it stays" in one.line("#footer")
         assert box(one).has_class("-bad")
         await one.press("enter")
         assert box(one).has_focus
@@ -208,8 +208,8 @@ async def test_a_bad_pattern_says_so_and_keeps_the_filter_before_it() -> None:
     [
         ("is:lost", "is:lost is none of intruders, undecided, failed"),
         ("is:un", "is:un is one of undecided, unchanged"),
-        ("a{99999999999}", "a{99999999999}: too large a pattern"),
-        ("(?P<n", "(?P<n: missing >, unterminated name at 5"),
+        ("a{99999999999}", "a{99999999999}: repeat count too big at position 2"),
+        ("(?P<n", "(?P<n: missing > at position 5"),
     ],
 )
 async def test_what_can_not_be_understood_is_named(words: str, trouble: str) -> None:
@@ -325,3 +325,19 @@ async def test_a_kept_filter_that_hides_the_row_goes_to_the_first_it_leaves() ->
         assert one.main.selected == "model.layers.0.self_attn.q_proj.weight"  # nothing jumps while one types
         await one.press("enter")
         assert one.tree.row == one.main.selected == "model.layers.0.self_attn.k_proj.weight"
+
+
+async def test_a_pattern_that_takes_for_ever_is_given_up() -> None:
+    engine = SilentEngine()
+    slow = session([matrix_row(f"{'a' * 60}.{place}") for place in range(3)], engine, {}, [], "slow")
+    async with opened(llama_session(engine, ready=True), slow, engine=engine) as one:
+        await write(one, "(a|aa)+$")  # no name of the first pair has an a before its end
+        assert not one.main.query_one("#filter").has_class("-bad")
+        await one.press("enter", "c")
+        assert "(a|aa)+$: takes over 0.5 s: all rows are shown again." in one.notices
+        assert one.line("#rows") == "3 rows"
+        await write(one, "(a|aa)+$")
+        assert "takes over 0.5 s; the filter before it stays" in one.line("#footer")
+        await one.press("enter", "escape")
+        assert one.line("#rows") == "3 rows"
+        assert one.tree.has_focus

@@ -6,19 +6,17 @@ import re
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from intruder_tui.checkpoint.errors import CheckpointError
 from intruder_tui.checkpoint.names import printable
 
-LONGEST_RULE = 400
-MOST_STEPS = 200_000_000
-"""Steps one match may take, by an upper bound; a name that could take more keeps its name."""
-BUDGET_SECONDS = 5.0
-"""For all names together."""
+if TYPE_CHECKING:
+    import regex
 
-_REPEATED_GROUP = re.compile(r"\)[*+{]")
-_REPEAT = re.compile(r"(?<!\\)[*+{]")
-_MOST_REPEATS = 6
+LONGEST_RULE = 400
+BUDGET_SECONDS = 5.0
+"""Processor seconds for all names together; an expression may take exponential time for a single one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,18 +24,22 @@ class Rename:
     """One rule: wherever `pattern` matches a tuned name, `replacement` stands in the base's."""
 
     text: str
-    pattern: re.Pattern[str]
+    pattern: regex.Pattern[str]
     replacement: str
-    repeats: int
 
-    def apply(self, name: str) -> str:
-        """The name with every match replaced. Raises CheckpointError when the replacement does not work."""
-        # A search tries every place, and from each of them every end of every repeat.
-        if float(len(name) + 1) ** (1 + self.repeats) > MOST_STEPS:
-            return name
+    def apply(self, name: str, seconds: float) -> str:
+        """The name with every match replaced.
+
+        Raises:
+            CheckpointError: the replacement does not work, or it takes longer than that.
+        """
+        import regex
+
         try:
-            return self.pattern.sub(self.replacement, name)
-        except (re.error, IndexError) as error:
+            return self.pattern.sub(self.replacement, name, timeout=seconds)
+        except TimeoutError:
+            raise _too_slow() from None
+        except (regex.error, IndexError) as error:
             raise CheckpointError(f"--map {printable(self.text, 80)}: {printable(str(error))}") from None
 
 
@@ -53,16 +55,17 @@ class Renames:
         Raises:
             CheckpointError: a replacement does not work, or the budget of time is spent.
         """
-        started = time.perf_counter()
+        end = time.process_time() + BUDGET_SECONDS
         changed: dict[str, tuple[str, str]] = {}
         for name in names if self.rules else ():
             for rule in self.rules:
-                renamed = rule.apply(name)
+                left = end - time.process_time()
+                if left <= 0:
+                    raise _too_slow()
+                renamed = rule.apply(name, left)
                 if renamed != name:
                     changed[name] = (renamed, f"--map {rule.text}")
                     break
-            if time.perf_counter() - started > BUDGET_SECONDS:
-                raise CheckpointError(f"--map: matching the names takes over {BUDGET_SECONDS:g} s")
         return changed
 
 
@@ -70,25 +73,28 @@ def parse_renames(texts: Iterable[str]) -> Renames:
     r"""Rules from `REGEX=REPL`; the first "=" that is not part of "(?=", "(?<=" or "\=" divides them.
 
     Raises:
-        CheckpointError: no "=", no regular expression, or one that could take exponential time.
+        CheckpointError: no "=", no regular expression, or a replacement that does not fit it.
     """
     return Renames(tuple(_parsed(text) for text in texts))
 
 
 def _parsed(text: str) -> Rename:
+    import regex  # only where there is a rule: it takes longer to load than headers to read
+
     label = f"--map {printable(text, 80)}"
     divider = re.search(r"(?<!\\)(?<!\(\?)(?<!\(\?<)=", text)
     if divider is None or not divider.start():
         raise CheckpointError(f"{label}: not of the form REGEX=REPL")
     if len(text) > LONGEST_RULE:
         raise CheckpointError(f"{label}: {len(text)} characters; at most {LONGEST_RULE} are taken")
-    regex, replacement = text[: divider.start()], text[divider.end() :]
-    repeats = len(_REPEAT.findall(regex))
-    if _REPEATED_GROUP.search(regex) or repeats > _MOST_REPEATS:
-        raise CheckpointError(f"{label}: it repeats a group, or too much, and could take for ever")
+    expression, replacement = text[: divider.start()], text[divider.end() :]
     try:
         # The empty alternative makes the replacement itself be tried.
-        re.compile(f"{regex}|").sub(replacement, "")
-        return Rename(text, re.compile(regex), replacement, repeats)
-    except (re.error, IndexError, RecursionError, OverflowError) as error:
+        regex.compile(f"{expression}|").sub(replacement, "", timeout=BUDGET_SECONDS)
+        return Rename(text, regex.compile(expression), replacement)
+    except (regex.error, IndexError, RecursionError, OverflowError) as error:
         raise CheckpointError(f"{label}: {printable(str(error))}") from None
+
+
+def _too_slow() -> CheckpointError:
+    return CheckpointError(f"--map: matching the names takes over {BUDGET_SECONDS:g} s")

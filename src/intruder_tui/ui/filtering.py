@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-import re
+import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from intruder_tui.checkpoint.pairs import RowKind
 from intruder_tui.definition import Definition
 from intruder_tui.engine.session import Session
 from intruder_tui.findings.ledger import State
 
+if TYPE_CHECKING:
+    import regex
+
 PREFIX = "is:"
 NOT = "-"
+BUDGET_SECONDS = 0.5
+"""Processor seconds for all rows; an expression may take exponential time for a single name."""
 
 
 class FilterError(ValueError):
-    """A word of a filter that can't be understood; the message is one line for the person who typed it."""
+    """A filter that can't be understood or takes too long; one line for the person who typed it."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -86,14 +92,21 @@ class Term:
 
     wanted: bool
     state: str | None
-    pattern: re.Pattern[str] | None
+    pattern: regex.Pattern[str] | None
 
-    def keeps(self, ground: Ground, name: str) -> bool:
-        """Whether the row `name` passes."""
+    def keeps(self, ground: Ground, name: str, end: float) -> bool:
+        """Whether the row `name` passes.
+
+        Raises:
+            TimeoutError: the pattern was not done when the processor time was `end`.
+        """
         if self.state is not None:
             found = STATES[self.state][1](ground, name)
         else:
-            found = self.pattern is not None and self.pattern.search(name) is not None
+            left = end - time.process_time()
+            if left <= 0:
+                raise TimeoutError
+            found = self.pattern is not None and self.pattern.search(name, timeout=left) is not None
         return found is self.wanted
 
 
@@ -109,11 +122,22 @@ class Filter:
         return any(term.state is not None for term in self.terms)
 
     def kept(self, ground: Ground) -> list[str]:
-        """Names of the rows that pass, in the pairing's order."""
+        """Names of the rows that pass, in the pairing's order.
+
+        Raises:
+            FilterError: the patterns take too long.
+        """
         # Patterns first: a state may have to count.
         terms = sorted(self.terms, key=lambda term: term.state is not None)
-        names = (row.name for row in ground.session.pairing.rows)
-        return [name for name in names if all(term.keeps(ground, name) for term in terms)]
+        names = [row.name for row in ground.session.pairing.rows]
+        end = time.process_time() + BUDGET_SECONDS
+        for term in terms:
+            try:
+                names = [name for name in names if term.keeps(ground, name, end)]
+            except TimeoutError:
+                assert term.pattern is not None
+                raise FilterError(f"{term.pattern.pattern}: takes over {BUDGET_SECONDS:g} s") from None
+        return names
 
 
 def parse(text: str) -> Filter:
@@ -133,11 +157,12 @@ def _term(word: str) -> Term:
     bare = word.removeprefix(NOT)
     if bare.lower().startswith(PREFIX):
         return Term(wanted, _state(bare[len(PREFIX) :].lower()), None)
+    import regex  # only once somebody filters: it takes a while to load
+
     try:
-        return Term(wanted, None, re.compile(bare, re.IGNORECASE))
-    except re.error as error:
-        place = "" if error.pos is None else f" at {error.pos + 1}"
-        raise FilterError(f"{bare}: {error.msg}{place}") from error
+        return Term(wanted, None, regex.compile(bare, regex.IGNORECASE))
+    except regex.error as error:
+        raise FilterError(f"{bare}: {error}") from error
     except (OverflowError, RecursionError) as error:
         raise FilterError(f"{bare}: too large a pattern") from error
 

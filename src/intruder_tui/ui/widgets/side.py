@@ -81,7 +81,7 @@ class SidePane(Vertical):
     def tell(self, badges: Badges, selected: str | None) -> None:
         """Show the rows of a session; filter and order stay."""
         self._badges, self._selected = badges, selected
-        self._fill(selected)
+        self._refill(selected)
 
     def recount(self, badges: Badges) -> None:
         """Another definition: the same rows in the same places with other badges."""
@@ -129,11 +129,11 @@ class SidePane(Vertical):
     def sort(self, order: Order, selected: str | None) -> None:
         """Take an order, as the values are now; the cursor stays on its matrix."""
         self._order = order
-        self._fill(selected)
+        self._refill(selected)
 
     def renew(self, selected: str | None) -> None:
         """Take filter and order anew."""
-        self._fill(selected)
+        self._refill(selected)
 
     # The filter ----------------------------------------------------------------------------------
 
@@ -156,17 +156,19 @@ class SidePane(Vertical):
     @on(Input.Changed, "#filter")
     def _changed(self, event: Input.Changed) -> None:
         event.stop()
-        trouble = ""
         try:
             self._typed = parse(event.value)
         except FilterError as error:
-            trouble = str(error)
+            self._tell_read(str(error))
+            return
+        self._tell_read("")
+        self._stop_typing()
+        if self._badges is None or len(self._badges.session.pairing.rows) <= MANY:
+            self._take_typed(self._selected)
         else:
-            self._stop_typing()
-            if self._badges is None or len(self._badges.session.pairing.rows) <= MANY:
-                self._take_typed(self._selected)
-            else:
-                self._typing = self.set_timer(PAUSE, lambda: self._take_typed(self._selected))
+            self._typing = self.set_timer(PAUSE, lambda: self._take_typed(self._selected))
+
+    def _tell_read(self, trouble: str) -> None:
         self.box.set_class(bool(trouble), "-bad")
         self.post_message(self.FilterRead(trouble))
 
@@ -191,9 +193,15 @@ class SidePane(Vertical):
 
     def _take_typed(self, selected: str | None) -> None:
         self._stop_typing()
-        if self._typed != self._filter:
-            self._filter = self._typed
+        before = self._filter
+        if self._typed == before:
+            return
+        self._filter = self._typed
+        try:
             self._fill(selected)
+        except FilterError as error:
+            self._filter = before
+            self._tell_read(str(error))
 
     def _stop_typing(self) -> None:
         if self._typing is not None:
@@ -201,6 +209,14 @@ class SidePane(Vertical):
             self._typing = None
 
     # What is shown -------------------------------------------------------------------------------
+
+    def _refill(self, selected: str | None) -> None:
+        """Fill the tree; a filter that takes too long for these rows is dropped."""
+        try:
+            self._fill(selected)
+        except FilterError as error:
+            self.clear(selected)
+            self.notify(f"{error}: all rows are shown again.", title="Filter cleared", markup=False)
 
     def _fill(self, selected: str | None) -> None:
         badges = self._badges
