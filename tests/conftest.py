@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import os
+
+# Read when numpy and torch are first loaded, in the processes that tests start as well. The suite has a
+# process a core already: threads that wait for one another on a busy core would double its time.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from intruder_tui.cache import Cache
 from intruder_tui.demo import DemoPaths, write_demo
+
+# How long an example takes says how busy the machine is.
+settings.register_profile("unhurried", settings(), deadline=None)
+settings.load_profile("unhurried")
 
 
 @pytest.fixture(scope="session")

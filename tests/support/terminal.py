@@ -26,7 +26,7 @@ FROM_A_TERMINAL = (
     signal.SIGTTIN,
     signal.SIGTTOU,
 )
-"""What a login leaves at its default; tests that run behind `nohup` or `&` would hand on that it is ignored."""
+"""At their default after a login; tests run behind `nohup` or `&` would hand on that some are ignored."""
 
 
 class Terminal:
