@@ -140,7 +140,7 @@ async def test_configured_keys_are_in_force_in_the_help_and_the_palette() -> Non
     ) as one:
         assert "[keys] lost: no such action" in one.notices
         assert "and 1 more" in one.notices
-        assert "A analyses them all" in one.line("#findings")
+        assert "A analyses all " in one.line("#findings")
         await one.press("u")
         assert one.main.definition.side is Side.LEFT
         await one.press("f7")

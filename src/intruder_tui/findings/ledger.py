@@ -51,6 +51,11 @@ class Ledger:
         """Names of the matrices analysed by default, in layer order."""
         return list(self._default)
 
+    @property
+    def refused(self) -> int:
+        """How many rows can't be compared."""
+        return self._refused
+
     def has(self, name: str) -> bool:
         """Whether the pairing has a row of that name."""
         return name in self._rows

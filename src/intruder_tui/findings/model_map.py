@@ -123,6 +123,7 @@ class ModelMap:
         by_module, by_layer: the margins, alike but over all cells of a row or a column.
         others: matrices that belong to no layer, by module name.
         total: over everything.
+        refused: rows that can't be compared, whether they have a cell or not.
     """
 
     measure: Measure
@@ -133,6 +134,7 @@ class ModelMap:
     by_layer: tuple[Cell, ...]
     others: tuple[tuple[str, Cell], ...]
     total: Cell
+    refused: int
 
     def layer_names(self) -> tuple[str, ...]:
         """Names for the columns: a number alone in a model of one stack, else "encoder 3"."""
@@ -176,6 +178,7 @@ def model_map(
         tuple(merged((c for (_, k), c in cells.items() if k == col), measure) for col in range(len(layers))),
         tuple((places[name].module, values[name]) for name in values if name not in inside),
         merged(values.values(), measure),
+        ledger.refused,
     )
 
 

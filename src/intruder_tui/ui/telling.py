@@ -16,7 +16,7 @@ from intruder_tui.ui.outline import short_name
 from intruder_tui.ui.studying import UnderWay
 from intruder_tui.ui.widgets.header import HeaderState
 from intruder_tui.views.numbers import plural
-from intruder_tui.views.sentence import session_sentence
+from intruder_tui.views.sentence import session_sentence, without_answer
 
 
 def header_state(
@@ -69,7 +69,7 @@ def findings(session: Session, definition: Definition, look: Look) -> Text:
         text = Text(session_sentence(totals, strongest(session, definition), definition, look.glyphs))
         left = totals.matrices - totals.answered - totals.failed
         if left and totals.answered == totals.unchanged and not totals.pending:
-            text.append(f": {scan} analyses them all, {enter} the one under the cursor")
+            text.append(f"; {scan} analyses all {left}, {enter} the one under the cursor")
         elif left and not totals.pending:
             text.append(f"; {scan} analyses the other {left}")
     for note in session.pairing.notes:
@@ -84,10 +84,9 @@ def no_intruder(session: Session, definition: Definition, look: Look) -> str:
         return "No intruders found yet; matrices are being analysed."
     if totals.answered + totals.failed < totals.matrices:
         return f"No intruders found yet; {look.keys['scan']} analyses all matrices."
-    analysed = f"{plural(totals.answered, 'matrix', 'matrices')} analysed"
-    failed = f", {totals.failed} failed" if totals.failed else ""
+    analysed = [f"{plural(totals.answered, 'matrix', 'matrices')} analysed", *without_answer(totals)]
     setting = f"side {definition.side.value}, k {definition.k}, {look.glyphs.eps} {definition.eps:.2f}"
-    return f"No intruder in any: {analysed}{failed}, {setting}."
+    return f"No intruder in any: {', '.join([*analysed, setting])}."
 
 
 def strongest(session: Session, definition: Definition) -> Strongest | None:

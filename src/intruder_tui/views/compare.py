@@ -11,6 +11,7 @@ from intruder_tui.findings.comparison import ComparedRow, Comparison, Count, tel
 from intruder_tui.views import naming, numbers
 from intruder_tui.views.glyphs import UNICODE, Glyphs
 from intruder_tui.views.palette import ColourMode, tones
+from intruder_tui.views.sentence import without_answer
 
 MOST_ROWS = 500
 LONGEST_LABEL = 18
@@ -69,13 +70,16 @@ def _missing(one: Comparison) -> list[str]:
     """Which checkpoints are not wholly answered; how far a scan is, the header counts as it goes."""
     found = []
     for label, total in zip(one.labels, one.totals, strict=True):
-        done, failed, whole = total.answered, total.failed, total.matrices
+        left = total.matrices - total.answered - total.failed
+        parts = without_answer(total)
         if total.pending > 1:
-            found.append(f"{label} is being analysed")
-        elif done + failed < whole:
-            found.append(f"{label} {done} of {whole} analysed" + (f", {failed} failed" if failed else ""))
-        elif failed:
-            found.append(f"{label} {done} analysed, {failed} failed")
+            parts = ["is being analysed", *parts]
+        elif left:
+            parts = [f"{total.answered} of {total.matrices} analysed", *parts]
+        elif total.failed:
+            parts = [f"{total.answered} analysed", *parts]
+        if parts:
+            found.append(f"{label} {', '.join(parts)}")
     return found
 
 

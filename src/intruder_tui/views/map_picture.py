@@ -242,6 +242,8 @@ class MapPicture:
             text = f"in tenths{of}: {text}"
         if len(self.edges) - 1 < len(self.map.layers):
             text = f"{self.edges[1]} layers a column; {text}"
+        if self.map.refused:
+            text += f"; {self.map.refused} refused"
         return wrap(text, max(1, self.width))
 
 

@@ -24,7 +24,6 @@ def scan_report(scan: Scan, definition: Definition) -> RenderableType:
     if strongest is not None:
         strongest = replace(strongest, name=printable(strongest.name.removesuffix(".weight")))
     finding = session_sentence(scan.totals, strongest, definition)
-    finding += f"; {scan.totals.refused} refused" if scan.totals.refused else ""
     parts: list[RenderableType] = [Text(f"{title}   {setting}", style="bold"), Text(finding)]
     if scan.carriers:
         parts += [Text(), _table(scan.carriers, definition)]

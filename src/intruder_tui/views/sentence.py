@@ -42,7 +42,7 @@ def session_sentence(
     `strongest` goes by the name that is to be read.
     """
     if totals.matrices == 0:
-        return "No weight matrix can be compared."
+        return "; ".join(["No weight matrix can be compared", *without_answer(totals)]) + "."
     left = totals.matrices - totals.answered - totals.failed
     if totals.answered == totals.unchanged and left:
         unknown = numbers.plural(totals.matrices - totals.unchanged, "matrix", "matrices")
@@ -76,9 +76,13 @@ def session_sentence(
     ):
         if number:
             parts.append(f"{number} {verdict.value}")
-    if totals.failed:
-        parts.append(f"{totals.failed} failed")
-    return "; ".join(parts)
+    return "; ".join([*parts, *without_answer(totals)])
+
+
+def without_answer(totals: Totals) -> list[str]:
+    """How many rows failed, and how many can't be compared; nothing where all is well."""
+    counted = ((totals.failed, "failed"), (totals.refused, "refused"))
+    return [f"{number} {word}" for number, word in counted if number]
 
 
 def matrix_sentence(result: MatrixResult, definition: Definition, glyphs: Glyphs = UNICODE) -> str:

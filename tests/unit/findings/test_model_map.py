@@ -143,7 +143,7 @@ def test_golden_text() -> None:
         "mlp.up_proj        ..   ..   !    ..      !",
         "mlp.down_proj      ..   ..   ..   1       1",
         "sum                ..   2    !    1       3",
-        "intruders in the top k; - none, ~ more undecided",
+        "intruders in the top k; - none, ~ more undecided; 1 refused",
     ]
 
 

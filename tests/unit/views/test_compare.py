@@ -82,7 +82,8 @@ def test_golden_text() -> None:
         "1.self_attn.q_proj  2 (0.38)        ..           -",
         "3.mlp.down_proj     1 (0.32)  1 (0.32)           0",
         "",
-        "1 matrix without an intruder in any; full 2 of 27 analysed.",
+        "1 matrix without an intruder in any; lora 1 refused; full 2 of 27 analysed, 1",
+        "refused.",
     ]
 
 
@@ -127,7 +128,7 @@ def test_what_failed_is_counted_apart_and_a_scan_is_left_to_the_header() -> None
     full.apply(Failed(Job(failing), "no memory"))
     part.scan()
     last = " ".join(shown([full, part])[-2:])
-    assert f"lora {len(names)} analysed, 1 failed; full is being analysed." in last
+    assert f"lora {len(names)} analysed, 1 failed, 1 refused; full is being analysed, 1 refused." in last
 
 
 def test_labels_are_never_alike() -> None:

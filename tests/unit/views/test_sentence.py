@@ -41,6 +41,11 @@ def totals(**given: int) -> Totals:
         ),
         (totals(failed=224), "224 matrices, none analysed; 224 failed"),
         (
+            totals(answered=223, failed=1, refused=2),
+            "No intruder dimension in the top 10 of 223 matrices analysed; 1 failed; 2 refused",
+        ),
+        (totals(matrices=0, refused=2), "No weight matrix can be compared; 2 refused."),
+        (
             totals(answered=112, intruders=3, carriers=2),
             "3 intruder dimensions in 2 of 112 matrices analysed so far",
         ),
