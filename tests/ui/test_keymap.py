@@ -63,11 +63,14 @@ async def test_no_binding_takes_a_key_that_terminals_keep() -> None:
 
 async def test_a_remapped_key_works_and_is_shown() -> None:
     engine = SilentEngine()
-    async with opened(llama_session(engine, ready=True), engine=engine, size=(200, 40)) as one:
-        one.app.set_keymap({"side": "f7"})
-        await one.press("f7", "tab", "shift+tab")
-        assert one.main.definition.side is Side.RIGHT
+    async with opened(llama_session(engine), engine=engine, size=(200, 40)) as one:
+        assert "a analyses all 26" in one.line("#findings")
+        one.app.set_keymap({"side": "f7", "scan": "f5"})
+        await one.pilot.pause()
         assert "f7 side" in one.line("#footer")
+        assert "f5 analyses all 26" in one.line("#findings")
+        await one.press("f7")
+        assert one.main.definition.side is Side.RIGHT
 
 
 def test_every_binding_has_an_id_of_its_own() -> None:

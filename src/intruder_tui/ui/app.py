@@ -88,6 +88,8 @@ class IntruderApp(App[None]):
         """Take other keys, by the ids of bindings; words name them from then on."""
         super().set_keymap(keymap)
         self._look.keys.update(every_key(places(type(self)), keymap))
+        if self.is_running:
+            self.main.name_keys()
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Our own variables, for themes that do not know them."""

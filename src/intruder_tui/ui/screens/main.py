@@ -51,6 +51,13 @@ class MainScreen(Navigation):
         """Other keys matter here."""
         self.query_one(FooterLine).tell()
 
+    def name_keys(self) -> None:
+        """Other keys are in force: whatever names one says so."""
+        self.query_one(FooterLine).tell()
+        self._tell_totals()
+        self._tell_subject()
+        self._pane.redraw()
+
     def repaint(self) -> None:
         """Draw the view anew: it looks different now."""
         self._pane.redraw()
