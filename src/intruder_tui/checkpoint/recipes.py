@@ -278,13 +278,18 @@ def adapter_rank(recipe: Recipe) -> int | None:
 
 def tensors(recipe: Recipe) -> Iterator[StoredTensor]:
     """Every stored tensor a recipe reads, in a fixed order."""
-    for field in fields(recipe):
-        value = getattr(recipe, field.name)
-        for one in value if isinstance(value, tuple) else (value,):
-            if isinstance(one, StoredTensor):
-                yield one
-            elif is_dataclass(one) and not isinstance(one, type):
-                yield from tensors(one)  # type: ignore[arg-type]
+    return _stored_in(recipe)
+
+
+def _stored_in(value: Any) -> Iterator[StoredTensor]:
+    if isinstance(value, StoredTensor):
+        yield value
+    elif isinstance(value, tuple):
+        for one in value:
+            yield from _stored_in(one)
+    elif is_dataclass(value):
+        for field in fields(value):
+            yield from _stored_in(getattr(value, field.name))
 
 
 def describe(recipe: Any, identity: Callable[[StoredTensor], str]) -> dict[str, Any]:
