@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
@@ -52,6 +52,7 @@ class Palette(CommandPalette):
             return super().dismiss(result)
         return AwaitComplete()
 
+    # Textual's never returns None; here there may be nothing to start, and nobody reads what it returns.
     def _gather_commands(self, search_value: str) -> Worker[None] | None:  # type: ignore[override]
         return super()._gather_commands(search_value) if self.is_current else None
 
@@ -93,46 +94,45 @@ class Actions(Provider):
         return cast("MainScreen", self.screen)
 
 
-class Themes(Provider):
+class Choices(Provider):
+    """Names of which one is in force; to take another puts that in force."""
+
+    def _choices(self) -> tuple[Sequence[str], str, Callable[[str], None]]:
+        """All names, the one in force, and what puts another there."""
+        raise NotImplementedError
+
+    async def discover(self) -> Hits:
+        """All of them, the one in force marked."""
+        names, now, choose = self._choices()
+        for name in names:
+            words = f"{name} (now)" if name == now else name
+            yield DiscoveryHit(Text(words), partial(choose, name), text=words)
+
+    async def search(self, query: str) -> Hits:
+        """Those that match."""
+        names, _, choose = self._choices()
+        matcher = self.matcher(query)
+        for name in names:
+            if (score := matcher.match(name)) > 0:
+                yield Hit(score, Text(name), partial(choose, name), text=name)
+
+    @property
+    def _app(self) -> IntruderApp:
+        return cast("IntruderApp", self.app)
+
+
+class Themes(Choices):
     """Every theme there is."""
 
-    async def discover(self) -> Hits:
-        """All of them, the one in force marked."""
-        for name in sorted(self.app.available_themes):
-            words = f"{name} (now)" if name == self.app.theme else name
-            yield DiscoveryHit(Text(words), partial(self._app.choose_theme, name), text=words)
-
-    async def search(self, query: str) -> Hits:
-        """Those whose name matches."""
-        matcher = self.matcher(query)
-        for name in sorted(self.app.available_themes):
-            if (score := matcher.match(name)) > 0:
-                yield Hit(score, Text(name), partial(self._app.choose_theme, name), text=name)
-
-    @property
-    def _app(self) -> IntruderApp:
-        return cast("IntruderApp", self.app)
+    def _choices(self) -> tuple[Sequence[str], str, Callable[[str], None]]:
+        return sorted(self._app.available_themes), self._app.theme, self._app.choose_theme
 
 
-class ColourMaps(Provider):
+class ColourMaps(Choices):
     """Every colour map there is."""
 
-    async def discover(self) -> Hits:
-        """All of them, the one in force marked."""
-        for name in COLOURMAPS:
-            words = f"{name} (now)" if name == self._app.colourmap else name
-            yield DiscoveryHit(Text(words), partial(self._app.choose_colourmap, name), text=words)
-
-    async def search(self, query: str) -> Hits:
-        """Those whose name matches."""
-        matcher = self.matcher(query)
-        for name in COLOURMAPS:
-            if (score := matcher.match(name)) > 0:
-                yield Hit(score, Text(name), partial(self._app.choose_colourmap, name), text=name)
-
-    @property
-    def _app(self) -> IntruderApp:
-        return cast("IntruderApp", self.app)
+    def _choices(self) -> tuple[Sequence[str], str, Callable[[str], None]]:
+        return COLOURMAPS, self._app.colourmap, self._app.choose_colourmap
 
 
 class Matrices(Provider):
