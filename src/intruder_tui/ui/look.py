@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from textual.filter import ANSIToTruecolor, LineFilter
 from textual.scrollbar import ScrollBarRender
 from textual.widget import Widget
 
@@ -39,10 +41,17 @@ class Look:
         """Keys as Textual writes them, with the signs there are."""
         return keys if self.glyphs.half else in_words(keys)
 
+    def unfiltered(self, filters: Sequence[LineFilter]) -> list[LineFilter]:
+        """What Textual may do to our lines: our choice of 256 colours must reach the terminal as it is."""
+        if self.mode is not ColourMode.MANY:
+            return list(filters)
+        return [one for one in filters if not isinstance(one, ANSIToTruecolor)]
+
     def dress(self, widget: Widget) -> None:
         """Draw a scrolling widget's bars with the signs there are."""
         if not self.glyphs.half:
-            # On the bars themselves: the class's own attribute would change every app of the process.
+            # On the bars themselves, which Textual's documentation allows and its annotation does not: the
+            # class's own attribute would change every app of the process.
             for bar in (widget.vertical_scrollbar, widget.horizontal_scrollbar):
                 bar.renderer = AsciiScrollBar  # type: ignore[misc]
 

@@ -27,6 +27,9 @@ class CursorMoved(Message):
 class CosinesWanted(Message):
     """A person asks for every cosine of what is in front, or takes that back."""
 
+    WORDS = "Compute all cosines (factorises both weights), or stop"
+    """What its key does."""
+
 
 class StudiesAsked(Message):
     """A view asked for studies, or took some back."""

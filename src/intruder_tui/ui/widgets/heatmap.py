@@ -10,7 +10,7 @@ from rich.segment import Segment
 from rich.text import Text
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.filter import ANSIToTruecolor, LineFilter
+from textual.filter import LineFilter
 from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
@@ -21,7 +21,6 @@ from intruder_tui.ui.messages import CosinesWanted, CursorMoved
 from intruder_tui.views.extent import Extent, leading
 from intruder_tui.views.field import Field
 from intruder_tui.views.painter import GUTTER
-from intruder_tui.views.palette import ColourMode
 from intruder_tui.views.panels import Panels, panels
 
 LABEL_REACH = 6
@@ -51,13 +50,7 @@ class HeatmapMap(Widget, can_focus=True):
         Binding("z", "zoom(-1)", "Zoom in", show=False, id="map.in"),
         Binding("Z", "zoom(1)", "Zoom out", show=False, id="map.out"),
         Binding("w", "whole", "Every vector, pooled by maximum, or k x k again", show=False, id="map.whole"),
-        Binding(
-            "W",
-            "compute",
-            "Compute all cosines (factorises both weights), or stop",
-            show=False,
-            id="map.compute",
-        ),
+        Binding("W", "compute", CosinesWanted.WORDS, show=False, id="map.compute"),
         Binding("U", "both", "U and V beside each other, or one", show=False, id="map.both"),
     ]
 
@@ -309,11 +302,8 @@ class HeatmapMap(Widget, can_focus=True):
         self._repaint_cursor(self._cursor)
 
     def get_line_filters(self) -> list[LineFilter]:
-        """With 256 colours our own choice of them must reach the terminal untranslated."""
-        filters = list(super().get_line_filters())
-        if self._look.mode is not ColourMode.MANY:
-            return filters
-        return [one for one in filters if not isinstance(one, ANSIToTruecolor)]
+        """All but what would translate colours that we chose."""
+        return self._look.unfiltered(super().get_line_filters())
 
     def render_line(self, y: int) -> Strip:
         """A line of the maps, or of what stands where nothing is known."""

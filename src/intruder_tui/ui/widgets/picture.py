@@ -10,13 +10,12 @@ from rich.style import Style
 from rich.text import Text
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.filter import ANSIToTruecolor, LineFilter
+from textual.filter import LineFilter
 from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from intruder_tui.ui.look import Look
-from intruder_tui.views.palette import ColourMode
 
 
 class Picture(ScrollView, can_focus=True):
@@ -95,11 +94,8 @@ class Picture(ScrollView, can_focus=True):
         self.repaint()
 
     def get_line_filters(self) -> list[LineFilter]:
-        """With 256 colours our own choice of them must reach the terminal untranslated."""
-        filters = list(super().get_line_filters())
-        if self._look.mode is not ColourMode.MANY:
-            return filters
-        return [one for one in filters if not isinstance(one, ANSIToTruecolor)]
+        """All but what would translate colours that we chose."""
+        return self._look.unfiltered(super().get_line_filters())
 
     def render_line(self, y: int) -> Strip:
         """A line of the picture."""

@@ -57,13 +57,7 @@ class VectorView(VectorPicture, can_focus=True):
         Binding("left,h,up,k", "move(-1)", "Previous tuned vector", show=False, id="vector.previous"),
         Binding("g,home", "go(0)", "First tuned vector", show=False, id="vector.first"),
         Binding("G,end", "go(-1)", "Last tuned vector", show=False, id="vector.last"),
-        Binding(
-            "W",
-            "compute",
-            "Compute all cosines (factorises both weights), or stop",
-            show=False,
-            id="vector.compute",
-        ),
+        Binding("W", "compute", CosinesWanted.WORDS, show=False, id="vector.compute"),
         Binding("escape,enter", "close", "Back to the table", show=False, id="vector.close"),
     ]
 
