@@ -10,12 +10,14 @@ from typing import Any, ClassVar
 
 from rich.console import RenderableType
 from rich.text import Text
-from textual import on
+from textual import events, on
+from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.command import Provider
 from textual.filter import LineFilter
 from textual.notifications import Notify
+from textual.screen import Screen
 from textual.theme import Theme
 from textual.worker import Worker, WorkerState
 
@@ -25,6 +27,7 @@ from intruder_tui.engine.protocol import Engine, Event
 from intruder_tui.engine.session import Session
 from intruder_tui.ui import theme
 from intruder_tui.ui.config import chosen, keep
+from intruder_tui.ui.frame import Frame, Written
 from intruder_tui.ui.ground import Ground
 from intruder_tui.ui.keymap import checked, places
 from intruder_tui.ui.keys import every_key
@@ -73,6 +76,7 @@ class IntruderApp(App[None]):
         self._options = options
         self.set_class(options.ascii, "-ascii")
         self._relay = Relay()
+        self._frame = Frame()
         self._started = False
         self._hand_signals_back: Callable[[], None] = lambda: None
         self._troubles = list(options.config.troubles)
@@ -261,8 +265,19 @@ class IntruderApp(App[None]):
         else:
             self.notify("There is no shell here that could take the program up again.", markup=False)
 
+    def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
+        """Write what changed; Textual has no public place between its screen and the terminal."""
+        if isinstance(renderable, ChopsUpdate | LayoutUpdate):
+            renderable = Written(self._frame, renderable)
+        super()._display(screen, renderable)
+
+    def on_resize(self, event: events.Resize) -> None:
+        """A terminal moves what stands on it when its size changes."""
+        self._frame.forget()
+
     def _repaint(self) -> None:
         """The terminal has been somebody else's: nothing of what stood on it is left."""
+        self._frame.forget()
         for screen in self.screen_stack:
             screen.refresh()
 
