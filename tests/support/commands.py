@@ -9,6 +9,8 @@ from pathlib import Path
 
 PATIENCE = 120
 PROGRAM = "from intruder_tui.cli import main; main()"
+Q = "model.layers.2.self_attn.q_proj.weight"
+"""The demo's matrix with the most intruder dimensions."""
 
 
 def intruder_tui(

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.commands import PROGRAM
 from tests.support.refusals import refusal
 from tests.support.sparse import llama, write_model, write_sparse
 
@@ -209,7 +210,7 @@ def test_no_name_reaches_a_terminal_raw(tmp_path: Path) -> None:
     write_sparse(base, dict.fromkeys(NASTY, (2, 2)))
     write_sparse(tuned, dict.fromkeys([f"module.{name}" for name in NASTY[:3]] + NASTY[3:], (2, 3)))
     done = subprocess.run(
-        [sys.executable, "-c", "from intruder_tui.cli import main; main()", "list", base, tuned],
+        [sys.executable, "-c", PROGRAM, "list", base, tuned],
         capture_output=True,
         text=True,
         check=True,
