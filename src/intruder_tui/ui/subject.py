@@ -79,15 +79,13 @@ def subject(session: Session, name: str, definition: Definition, seconds: float 
 
 def title(one: Subject, look: Look) -> Text:
     """Name, shape, stored types, tier."""
-    text = Text(no_wrap=True, overflow="ellipsis")
-    text.append(printable(one.name), look.tones.strong)
+    text = Text(printable(one.name), look.tones.strong)
     facts = [numbers.shape(one.row.shape, look.glyphs), printable(one.row.dtype)]
     if one.row.pair is not None and one.row.pair.rule != "exact":
         facts.append(printable(one.row.pair.rule))
     if one.result is not None:
         facts.append(TIERS[one.result.tier])
-    text.append("   " + "   ".join(facts), look.tones.muted)
-    return text
+    return Text.assemble(text, ("   " + "   ".join(facts), look.tones.muted))
 
 
 def finding(one: Subject, look: Look) -> Text:

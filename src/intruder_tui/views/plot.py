@@ -98,7 +98,7 @@ class Plot:
         width = options.max_width - MARGIN
         legend = self._legend(max(width, 1))
         height = self.lines - 1 - len(legend)
-        if width < SMALLEST[0] or height < SMALLEST[1]:
+        if not self.fits(options.max_width):
             yield Segment("no room for a plot"[: options.max_width], tone.muted)
             yield Segment.line()
             return
@@ -115,6 +115,12 @@ class Plot:
             yield Segment(" " * MARGIN)
             yield from entries
             yield Segment.line()
+
+    def fits(self, width: int) -> bool:
+        """Whether that many columns and its lines are room for more than its axis and its legend."""
+        columns = width - MARGIN
+        height = self.lines - 1 - len(self._legend(max(columns, 1)))
+        return columns >= SMALLEST[0] and height >= SMALLEST[1]
 
     def style(self, number: int) -> Style:
         """The style of the n-th curve."""

@@ -50,7 +50,7 @@ class SeriesView:
                 yield Text("intruders", tone.strong)
                 yield self._counts(room - upper - 1)
             yield Text()
-        yield series_table(self.steps, self.definition, self.mode, self.glyphs)
+        yield series_table(self.steps, self.definition, options.max_width, self.mode, self.glyphs)
         yield Text(FOLLOWED, tone.muted)
 
     def _axis(self) -> str:
@@ -103,37 +103,67 @@ class SeriesView:
         )
 
 
+GAP = 2
+SPARED = ("σ", "update", "first intruder j", "step", "at j")
+"""Columns that go where there is little room, the first one first; a label mostly names its step."""
+LABEL = 10
+"""Cells of a checkpoint's label at least."""
+
+
 def series_table(
     steps: Sequence[Step],
     definition: Definition,
+    width: int,
     mode: ColourMode = ColourMode.TRUECOLOR,
     glyphs: Glyphs = UNICODE,
 ) -> Table:
-    """A row a step: count, lowest best cosine with its rank and sigma, highest-ranking intruder."""
+    """A row a step: count, lowest best cosine with its rank and sigma, highest-ranking intruder.
+
+    Columns that `width` has no room for are left out: no number is cut.
+    """
     tone = tones(mode)
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style=tone.muted)
-    table.add_column("checkpoint", overflow="ellipsis", no_wrap=True, min_width=10)
-    heads = ("step", "count", "lowest", "at j", glyphs.sigma, "first intruder j", "update")
-    for head in heads:
-        table.add_column(head, justify="right", no_wrap=True)
-    dash = glyphs.dash
-    for step in steps:
-        lowest, first = step.lowest, step.foremost
-        count = glyphs.idle
-        if step.certain is not None and step.possible is not None:
-            count = f"{step.certain}{glyphs.undecided if step.possible > step.certain else ''}"
-        cells = [
-            printable(step.label, 40),
-            dash if step.step is None else str(step.step),
-            count,
-            dash
-            if lowest is None
-            else numbers.cosine(lowest.lower, lowest.upper, eps=definition.eps, glyphs=glyphs),
-            dash if lowest is None else str(lowest.j),
-            dash if lowest is None or lowest.sigma is None else numbers.three_digits(lowest.sigma),
-            dash if first is None else str(first.j),
-            dash if step.relative_norm is None else numbers.percent(step.relative_norm),
-        ]
+    columns = {
+        "step": [glyphs.dash if step.step is None else str(step.step) for step in steps],
+        "count": [_count(step, glyphs) for step in steps],
+        "lowest": [_lowest(step, definition, glyphs) for step in steps],
+        "at j": [glyphs.dash if step.lowest is None else str(step.lowest.j) for step in steps],
+        "σ": [_sigma(step, glyphs) for step in steps],
+        "first intruder j": [
+            glyphs.dash if step.foremost is None else str(step.foremost.j) for step in steps
+        ],
+        "update": [
+            glyphs.dash if step.relative_norm is None else numbers.percent(step.relative_norm)
+            for step in steps
+        ],
+    }
+    sizes = {head: max(len(head), *map(len, cells)) + GAP for head, cells in columns.items()}
+    for head in SPARED:
+        if LABEL + sum(sizes.values()) > width:
+            del columns[head], sizes[head]
+    table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style=tone.muted)
+    table.add_column("checkpoint", overflow="ellipsis", no_wrap=True, min_width=LABEL)
+    for head in columns:
+        table.add_column(glyphs.sigma if head == "σ" else head, justify="right", no_wrap=True)
+    for place, step in enumerate(steps):
         style = tone.accent if step.certain else tone.text
+        cells = [printable(step.label, 40), *(column[place] for column in columns.values())]
         table.add_row(*(Text(cell, style) for cell in cells))
     return table
+
+
+def _count(step: Step, glyphs: Glyphs) -> str:
+    if step.certain is None or step.possible is None:
+        return glyphs.idle
+    return f"{step.certain}{glyphs.undecided if step.possible > step.certain else ''}"
+
+
+def _lowest(step: Step, definition: Definition, glyphs: Glyphs) -> str:
+    lowest = step.lowest
+    if lowest is None:
+        return glyphs.dash
+    return numbers.cosine(lowest.lower, lowest.upper, eps=definition.eps, glyphs=glyphs)
+
+
+def _sigma(step: Step, glyphs: Glyphs) -> str:
+    lowest = step.lowest
+    return glyphs.dash if lowest is None or lowest.sigma is None else numbers.three_digits(lowest.sigma)

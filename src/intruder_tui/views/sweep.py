@@ -70,10 +70,17 @@ class SweepView:
                 console, options, [self._plot(axis, self.lines - 1) for axis in (Axis.EPS, self._second)]
             )
             return
+        upper = self._plot(Axis.EPS, self.lines // 2 - 1)
+        lower = self._plot(self._second, self.lines - self.lines // 2 - 1)
+        if upper.fits(options.max_width) and lower.fits(options.max_width):
+            yield Text(heads[0], tone.strong, no_wrap=True)
+            yield upper
+            yield Text(heads[1], tone.strong, no_wrap=True)
+            yield lower
+            return
         yield Text(heads[0], tone.strong, no_wrap=True)
-        yield self._plot(Axis.EPS, self.lines // 2 - 1)
-        yield Text(heads[1], tone.strong, no_wrap=True)
-        yield self._plot(self._second, self.lines - self.lines // 2 - 1)
+        yield self._plot(Axis.EPS, self.lines - 2)
+        yield Text(f"no room for the {heads[1]}", tone.muted, no_wrap=True, overflow="ellipsis")
 
     @property
     def _second(self) -> Axis:

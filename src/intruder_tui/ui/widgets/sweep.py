@@ -18,6 +18,8 @@ from intruder_tui.ui.widgets.picture import Picture
 from intruder_tui.views import numbers
 from intruder_tui.views.sweep import SweepView
 
+TIGHT = 12
+"""Lines in which two plots have no room for a head of their own."""
 BOTH = 36
 """Lines from which the matrix and the checkpoints stand one above the other."""
 
@@ -85,22 +87,19 @@ class SweepPane(Picture):
     def _part(self, whole: bool, lines: int) -> RenderableType:
         assert self._scope is not None
         over_eps, over_k = self._model if whole else self._matrix
+        if not whole and lines <= TIGHT:  # the title above names the matrix
+            return self._curves(over_eps, over_k, lines)
         tones = self._look.tones
         name = "" if self._scope.name is None else printable(short_name(self._scope.name))
         head = Text("all matrices" if whole else name, tones.active, no_wrap=True, overflow="ellipsis")
         if whole:
             head.append(f"   {changed_text(over_eps)}", tones.muted)
-        return Group(
-            head,
-            SweepView(
-                over_eps,
-                over_k,
-                self._scope.definition,
-                self._look.mode,
-                self._look.glyphs,
-                lines=lines - 1,
-            ),
-        )
+        return Group(head, self._curves(over_eps, over_k, lines - 1))
+
+    def _curves(self, over_eps: list[Sweep], over_k: list[Sweep], lines: int) -> SweepView:
+        assert self._scope is not None
+        mode, glyphs = self._look.mode, self._look.glyphs
+        return SweepView(over_eps, over_k, self._scope.definition, mode, glyphs, lines=lines)
 
 
 def changed_text(curves: Sequence[Sweep]) -> str:
