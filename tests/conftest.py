@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 
 # Read when numpy and torch are first loaded, in the processes that tests start as well. The suite has a
@@ -15,6 +16,9 @@ from hypothesis import settings
 
 from intruder_tui.cache import Cache
 from intruder_tui.demo import DemoPaths, write_demo
+
+# With Python's thresholds a quarter of the interface tests' time went into looking for cycles.
+gc.set_threshold(50_000, 20, 100)
 
 # How long an example takes says how busy the machine is.
 settings.register_profile("unhurried", settings(), deadline=None)
