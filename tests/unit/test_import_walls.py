@@ -18,7 +18,7 @@ def loaded_after(program: str) -> set[str]:
 
 
 def test_the_command_line_is_light() -> None:
-    loaded = loaded_after("import intruder_tui.cli.app")
+    loaded = loaded_after("from intruder_tui.cli.app import application; application()")
     assert not loaded & {"torch", "textual", "numpy", "rich", "safetensors"}
 
 

@@ -185,10 +185,16 @@ class IntruderApp(App[None]):
         self.start_engine()
         # The main screen's widgets stand after the first refresh; until then events wait.
         self.call_after_refresh(self._relay.attach, self._deliver)
-        self.call_after_refresh(gc.enable)
+        self.call_after_refresh(self._collect_garbage)
         self._tell_troubles()
         self.app_resume_signal.subscribe(self, lambda _: self.call_later(self._repaint))
         self._hand_signals_back = ask_first(self._end)
+
+    def _collect_garbage(self) -> None:
+        """From now on; what has been loaded stays, and looking through it would hold up a key."""
+        if not gc.isenabled():
+            gc.freeze()
+            gc.enable()
 
     def on_unmount(self) -> None:
         """What handled signals before handles them again."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tests.support.commands import intruder_tui
 
-from intruder_tui.cli.app import app
+from intruder_tui.cli.app import application
 from intruder_tui.cli.guessing import COMMANDS
 from intruder_tui.demo import DemoPaths
 
@@ -36,6 +36,13 @@ def test_a_lone_path_is_told_what_it_is(demo_pair: DemoPaths, tmp_path: Path) ->
 
 
 def test_every_command_is_known_before_it_is_parsed() -> None:
+    app = application()
     commands = {command.name for command in app.registered_commands}
     groups = {group.name for group in app.registered_groups}
     assert commands | groups == set(COMMANDS)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_is_there_without_the_others(name: str) -> None:
+    app = application(name)
+    assert [one.name for one in (*app.registered_commands, *app.registered_groups)] == [name]
