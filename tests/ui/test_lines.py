@@ -149,3 +149,10 @@ def test_an_ansi_theme_takes_the_terminal_s_own_colours_for_words() -> None:
         assert (count.style.color.name, count.style.bold) == (colour, own.tones.accent.bold)
         assert (picture, plain) == (line[1], line[2])
     assert not Ground(BUILTIN_THEMES["nord"], own).enabled
+
+
+def test_whole_facts_are_left_out_from_the_end() -> None:
+    facts = Text("layers.0.q_proj   160 × 128   BF16   exact values, float64\nbest of 0: 0.12")
+    assert fitted(facts, 58, 1, "…").plain == "layers.0.q_proj   160 × 128   BF16   exact values, float64"
+    assert fitted(facts, 50, 1, "…").plain == "layers.0.q_proj   160 × 128   BF16"
+    assert fitted(facts, 20, 1, "…").plain == "layers.0.q_proj"
