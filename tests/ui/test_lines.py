@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from rich.cells import cell_len
 from rich.segment import Segment
+from rich.text import Text
 from textual.color import Color
 from textual.theme import BUILTIN_THEMES
 
@@ -25,6 +26,7 @@ from intruder_tui.ui.palette import use
 from intruder_tui.ui.relay import Relay
 from intruder_tui.ui.widgets.footer import PANE_HINTS, TO_TREE, TO_VIEW, footer_text
 from intruder_tui.ui.widgets.header import HeaderState, header_text
+from intruder_tui.ui.widgets.line import fitted
 from intruder_tui.ui.widgets.tabs import View, tabs_text
 
 
