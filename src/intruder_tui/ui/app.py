@@ -220,7 +220,7 @@ class IntruderApp(App[None]):
 
     def on_engine_event(self, message: EngineEvent) -> None:
         """Hand an event to the main screen, unless it is being taken down."""
-        if self.main.is_running:
+        if self.main.is_attached:
             self.main.take(message.event)
 
     def on_notify(self, event: Notify) -> None:

@@ -43,6 +43,8 @@ class MainScreen(Navigation):
 
     def on_mount(self) -> None:
         """Fill the tree, select the first matrix; looking into the cache waits for the first paint."""
+        if not self.is_attached:  # told to end already: what was to be mounted in here may be missing
+            return
         self._beat = self.set_interval(BEAT, self._tick, pause=True)
         self._open_session()
         self.call_after_refresh(self._prime)
