@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from intruder_tui.spectral.factors import EPS
 from intruder_tui.spectral.lanczos import BlockLanczos, Ritz, private_generator
 from intruder_tui.spectral.matrices import Matrix
 from intruder_tui.spectral.operators import Symmetric
@@ -111,15 +112,20 @@ def ceiling_of(ritz: Ritz, steps: int, probes: int, size: int) -> float:
 
 
 def is_complete(matrix: Matrix, top: TopVectors) -> bool:
-    """Whether W W^T certainly has no eigenvalues above `top.floor` but the found ones: no luck involved.
+    """Whether the k vectors certainly stand for all eigenvalues of W W^T above `top.floor`: no luck involved.
 
-    floor * I - W W^T + X diag(theta) X^T is positive definite only if at most k eigenvalues of W W^T exceed
-    the floor. A float64 Cholesky factorisation of it, of a whole Gram matrix, decides.
+    At least k lie there when the least Ritz value does by the norm of the residuals (Kahan 1967). At most k
+    do when floor * I - W W^T + X diag(theta) X^T is positive definite (Weyl), which a float64 Cholesky
+    factorisation of the whole Gram matrix decides, with room for its rounding (Higham 2002, theorem 10.3).
     """
+    if not float(top.values[-1] - top.residuals.norm()) > top.floor:
+        return False
     gram = matrix.gram()
+    sizes = float(gram.trace()) + matrix.rows * top.floor + float(top.values.sum())
+    rounding = (matrix.rows + matrix.columns) * EPS * sizes
     rows = top.rows.to(torch.float64)
     gram.neg_().addmm_((rows * top.values.to(rows.device)[:, None]).T, rows)
-    gram.diagonal().add_(top.floor)
+    gram.diagonal().add_(top.floor - rounding)
     return int(torch.linalg.cholesky_ex(gram)[1]) == 0
 
 
@@ -142,34 +148,56 @@ def _gaps(
 ) -> tuple[Tensor, float]:
     theta, residuals = ritz.values, ritz.residuals
     ceiling = ceiling_of(ritz, lanczos.steps, probes, size)
-    floor = _floor(theta, k)
     gaps = torch.zeros(k, dtype=torch.float64)
     if not math.isfinite(ceiling):
         return gaps, ceiling
-    # As many eigenvalues as a group has Ritz values lie within the norm of its residuals (Kahan 1967).
-    from_top = residuals[:k].square().cumsum(0).sqrt()
-    to_end = residuals[:k].square().flip(0).cumsum(0).sqrt().flip(0)
-    low, high = theta[:k] - from_top, theta[:k] + to_end
-    if len(ritz.last) == 0:
-        low, high = theta - residuals, theta + residuals
-    hidden: list[tuple[float, float]] = []
+    # The j-th eigenvalue is at least the j-th Ritz value (Cauchy's interlacing).
+    low = (theta - ritz.rounding).tolist()
     if len(ritz.last):
-        hidden = Windows(ritz, lanczos.start, 0, ceiling).hiding([(floor, ceiling)], patience)[0]
-    for j in range(k):
-        own = (float(low[j]), float(high[j]))
-        if any(b >= own[0] for _, b in hidden):
-            break
-        others = [float(low[j - 1])] if j else []
-        gap = min([o - float(theta[j]) for o in others], default=math.inf)
-        below = [b for _, b in hidden] + ([float(high[j + 1])] if j + 1 < k else [floor])
-        if len(ritz.last) == 0:
-            below = [float(high[j + 1])] if j + 1 < len(theta) else []
-        gap = min(gap, float(theta[j]) - max(below, default=-math.inf))
-        if gap <= max(float(residuals[j]), float(from_top[j])):
-            # Two eigenvalues that the bounds can't tell apart: neither has a vector, those below keep theirs.
-            continue
-        gaps[j] = gap
+        count, floor = _counted(lanczos, ritz, k, ceiling, patience)
+        high = [*(theta[:count] + _joint(residuals[:count].flip(0)).flip(0)).tolist(), floor]
+    else:
+        count, high = k, [*(theta + residuals).tolist(), -math.inf]
+    for j in range(count):
+        above = low[j - 1] - float(theta[j]) if j else math.inf
+        gap = min(above, float(theta[j]) - high[j + 1])
+        # Below that two eigenvalues can't be told apart: neither has a vector, those below keep theirs.
+        gaps[j] = gap if gap > float(residuals[j]) else 0.0
     return gaps, ceiling
+
+
+def _joint(residuals: Tensor) -> Tensor:
+    """[k], how far the eigenvalues are that the first, the first two, ... of some Ritz values stand for.
+
+    As many eigenvalues as there are Ritz values lie within the norm of their joint residual (Kahan 1967),
+    which is at most the root of the sum of squares.
+    """
+    return residuals.square().cumsum(0).sqrt()
+
+
+def _counted(lanczos: BlockLanczos, ritz: Ritz, k: int, ceiling: float, patience: int) -> tuple[int, float]:
+    """How many of the k leading Ritz values stand for all eigenvalues above some floor, and that floor.
+
+    No more eigenvalues than Ritz values may lie above the floor, and those that the Ritz values stand for
+    must be above it themselves: else one of them could leave its place to an eigenvalue that was not seen.
+    """
+    theta = ritz.values
+    least = theta[:k] - _joint(ritz.residuals[:k])
+    windows = Windows(ritz, lanczos.start, 0, ceiling)
+    count = k
+    while count:
+        floor, left = _floor(theta, count), count - 1
+        if float(least[count - 1]) > floor:
+            hidden = windows.hiding([(floor, ceiling)], patience)[0]
+            if not hidden:
+                return count, floor
+            floor = max(b for _, b in hidden)
+            seen = int((theta[:count] > floor).sum())
+            if seen and float(least[seen - 1]) > floor:
+                return seen, floor
+            left = min(left, seen)
+        count = left
+    return 0, ceiling
 
 
 def _combine(coordinates: Tensor, basis: Tensor) -> Tensor:
