@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 from unittest.mock import patch
 
@@ -159,11 +159,17 @@ class StandIn(TorchFunctionMode):
             return self._moved(func, name, first, args[1:], kwargs)
         if "generator" in kwargs and kwargs["generator"] is not None:
             generator, target = kwargs["generator"], torch.device(kwargs.get("device") or _HOST)
-            if generator.device != target:
+            if generator.device.type != target.type:
                 raise WrongDevice(f"{name}: generator on {generator.device}, tensor on {target}")
+        if "driver" in kwargs:
+            if kwargs["driver"] and not _on_card(first):
+                raise WrongDevice(f"{name}: a driver for a tensor on the host")
+            kwargs["driver"] = None
+        if kwargs.pop("pin_memory", False):
+            self.waits["pinned"] += 1
         if kwargs.get("device") is None:
             return func(*args, **kwargs)
-        to_card = torch.device(kwargs["device"]) == CARD
+        to_card = torch.device(kwargs["device"]).type == CARD.type
         kwargs["device"] = _HOST
         result = func(*_each(_held, args), **kwargs)
         return _each(_wrapped, result) if to_card else result
@@ -187,13 +193,35 @@ class StandIn(TorchFunctionMode):
         elif kwargs.get("device") is not None:
             wanted = torch.device(kwargs["device"])
         kwargs.pop("device", None)
+        to_card = wanted.type == CARD.type
         held = _held(tensor)
         result: Tensor = held.to(*rest, **kwargs) if rest or kwargs else held
-        if (wanted == CARD) == _on_card(tensor):
+        if to_card == _on_card(tensor):
             return tensor if result is held else (OnCard(result) if _on_card(tensor) else result)
-        self.waits["copy to the device" if wanted == CARD else "copy to the host"] += 1
+        self.waits["copy to the device" if to_card else "copy to the host"] += 1
         result = result.clone() if result is held else result
-        return OnCard(result) if wanted == CARD else result
+        return OnCard(result) if to_card else result
+
+
+def _nothing(*_args: object) -> int:
+    return 0
+
+
+def _no_stream(_stream: object) -> AbstractContextManager[None]:
+    return nullcontext()
+
+
+_RUNTIME: dict[str, Any] = {
+    "get_device_name": lambda _device=None: "a stand-in",
+    "stream": _no_stream,
+    "Stream": _nothing,
+    "synchronize": _nothing,
+    "empty_cache": _nothing,
+    "memory_allocated": _nothing,
+    "max_memory_allocated": _nothing,
+    "reset_peak_memory_stats": _nothing,
+}
+"""What programs ask of `torch.cuda` itself: no memory is held, and nothing is ever under way."""
 
 
 @contextmanager
@@ -203,6 +231,7 @@ def stand_in() -> Iterator[StandIn]:
     with (
         patch.object(torch, "Generator", _Generator),
         patch.object(StandIn, "current", card, create=True),
+        patch.multiple(torch.cuda, **_RUNTIME),
         card,
     ):
         yield card

@@ -76,8 +76,10 @@ def factorise_directly(matrix: Matrix) -> Factors:
         RuntimeError: the decomposition does not converge on the CPU either.
     """
     triangle = matrix.triangle().T
+    # cuSOLVER's Jacobi method, torch's first choice on a GPU, is slow at this size and gives up digits.
+    driver = "gesvd" if triangle.device.type == "cuda" else None
     try:
-        vectors, sigma, _ = torch.linalg.svd(triangle)
+        vectors, sigma, _ = torch.linalg.svd(triangle, driver=driver)
     except RuntimeError:
         if triangle.device.type == "cpu":
             raise

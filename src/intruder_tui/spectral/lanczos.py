@@ -172,7 +172,7 @@ class BlockLanczos:
         ]
         if new:
             flat = torch.cat([blocks[j].flatten() for blocks, j in new]).cpu()
-            for (blocks, j), part in zip(new, flat.split([b[j].numel() for b, j in new]), strict=True):
+            for (blocks, j), part in zip(new, torch.split(flat, [b[j].numel() for b, j in new]), strict=True):
                 blocks[j] = part.view(blocks[j].shape)
 
     def _rounding(self, largest: float) -> float:
