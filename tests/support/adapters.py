@@ -38,7 +38,7 @@ def check_against_merge(pairing: Pairing, merged: dict[str, torch.Tensor]) -> in
     adapted = 0
     for pair in pairing.pairs:
         ours = merged_by_us(pair)
-        oracle = merged[pair.name].T if pair.base.transposed else merged[pair.name]  # type: ignore[union-attr]
+        oracle = merged[pair.name].T if pair.base.transposed else merged[pair.name]
         oracle = oracle.flatten(1)
         # One rounding of the product and one of the sum, float32.
         torch.testing.assert_close(ours, oracle, rtol=0, atol=float(2**-22 * oracle.abs().max()))

@@ -37,7 +37,7 @@ class OnCard(Tensor):
 
     @staticmethod
     def __new__(cls, held: Tensor) -> OnCard:
-        made: OnCard = Tensor._make_wrapper_subclass(  # type: ignore[attr-defined]
+        made: OnCard = Tensor._make_wrapper_subclass(
             cls, held.shape, strides=held.stride(), storage_offset=held.storage_offset(), dtype=held.dtype
         )
         made.held = held
@@ -148,7 +148,7 @@ class StandIn(TorchFunctionMode):
         name = getattr(func, "__name__", "")
         first = args[0] if args else None
         if isinstance(first, OnCard):
-            if func == Tensor.device.__get__:  # type: ignore[attr-defined]
+            if func == Tensor.device.__get__:
                 return CARD
             if name == "numpy":
                 raise WrongDevice("numpy() of a tensor on the device")

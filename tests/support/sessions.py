@@ -150,7 +150,7 @@ def session(
     """A session over those rows; `ready` ones are in the cache from the start."""
     laid = pairing(rows, tuned)
     pairs = [row.pair for row in laid.rows if row.pair is not None]
-    return Session(laid, engine, MemoryCache(pairs, results, ready))  # type: ignore[arg-type]
+    return Session(laid, engine, MemoryCache(pairs, results, ready))
 
 
 def finished(session: Session, name: str, seconds: float = 0.5) -> Finished:

@@ -71,7 +71,7 @@ def scaled(
     u0, _, v0 = np.linalg.svd(base, full_matrices=False)
     p, d, q = np.linalg.svd(delta, full_matrices=False)
     limit = min(limit, *base.shape)
-    sigma, sides = [], ([], [])  # type: ignore[var-annotated]
+    sigma, sides = [], ([], [])
     for multiple in multiples:
         u1, s1, v1 = np.linalg.svd(base + multiple * delta, full_matrices=False)
         sigma.append(s1[:limit])

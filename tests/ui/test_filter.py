@@ -38,7 +38,7 @@ async def test_slash_filters_the_tree() -> None:
         await one.press("G")
         assert one.main.selected == WEAK
         await one.press("escape")
-        assert len(list(one.tree.root.data.leaves())) == len(one.session.pairing.rows)  # type: ignore[union-attr]
+        assert len(list(one.tree.root.data.leaves())) == len(one.session.pairing.rows)
         assert one.main.selected == WEAK
         assert not one.main.query_one("#filter", Input).has_class("-open")
 

@@ -57,8 +57,8 @@ async def test_no_binding_takes_a_key_that_terminals_keep() -> None:
     async with opened() as one:
         for target in (one.app, one.main, one.tree, one.map, one.table):
             for binding in target.BINDINGS:
-                assert not kept & set(binding.key.split(","))  # type: ignore[union-attr]
-                assert binding.id, binding  # type: ignore[union-attr]
+                assert not kept & set(binding.key.split(","))
+                assert binding.id, binding
 
 
 async def test_a_remapped_key_works_and_is_shown() -> None:

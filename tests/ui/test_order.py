@@ -197,7 +197,7 @@ async def test_x_marks_a_matrix_and_shift_x_goes_to_the_next() -> None:
         await one.press("x")
         assert one.main.marks == {SAME, STRONG}
         await one.press("slash", *"is:marked", "enter")
-        assert [leaf.row for leaf in one.tree.root.data.leaves()] == [SAME, STRONG]  # type: ignore[union-attr]
+        assert [leaf.row for leaf in one.tree.root.data.leaves()] == [SAME, STRONG]
 
 
 async def test_marks_are_copied_with_what_is_known_and_stay_in_another_checkpoint() -> None:

@@ -301,8 +301,7 @@ async def test_a_series_is_saved_and_drawn_without_being_followed(tmp_path: Path
     steps = saved.shown["series"]["matrix"]
     assert [step["step"] for step in steps] == [100, 300]
     assert [step["certain"] for step in steps] == [
-        len(each.result(each.default_names[0]).summary().intruders(DEFINITION))  # type: ignore[union-attr]
-        for each in reversed(made)
+        len(each.result(each.default_names[0]).summary().intruders(DEFINITION)) for each in reversed(made)
     ]
     assert {(line["checkpoint"], line["step"]) for line in saved.lines} == {
         ("checkpoint-100", "100"),

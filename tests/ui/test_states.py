@@ -227,8 +227,8 @@ async def test_a_result_that_left_the_cache_can_be_asked_for_again() -> None:
     one_session = llama_session(engine, ready=True)
     async with opened(one_session, engine=engine) as one:
         cache = one_session._cache
-        cache.results.clear()  # type: ignore[attr-defined]
-        cache.ready.clear()  # type: ignore[attr-defined]
+        cache.results.clear()
+        cache.ready.clear()
         await one.press("j")
         await one.settle(0.4)
         assert one.submitted == []

@@ -62,7 +62,7 @@ def run(engine: SilentEngine, count: int = len(STEPS)) -> list[Session]:
 
 
 def answer(one: Opened, made: Session, study: Study, value: object) -> None:
-    one.main.take(keep_study(made, study, value))  # type: ignore[arg-type]
+    one.main.take(keep_study(made, study, value))
 
 
 def update(one: Opened) -> UpdateView:

@@ -136,7 +136,7 @@ async def test_the_map_fills_while_answers_come_but_not_at_every_one(
 
         def count(scope: object) -> None:
             told.append(scope)
-            tell(scope)  # type: ignore[arg-type]
+            tell(scope)
 
         monkeypatch.setattr(view, "tell", count)
         for name in one.session.default_names[:20]:

@@ -66,7 +66,7 @@ def results(draw: st.DrawFn) -> MatrixResult:
 
 def assert_same(one: object, two: object) -> None:
     assert type(one) is type(two)
-    for field in dataclasses.fields(one):  # type: ignore[arg-type]
+    for field in dataclasses.fields(one):
         left, right = getattr(one, field.name), getattr(two, field.name)
         if isinstance(left, np.ndarray):
             assert left.dtype == right.dtype
@@ -115,6 +115,6 @@ def test_foreign_metadata_is_refused(change: object) -> None:
         Update(np.empty(0, np.float32), 0.0, 0.0, None, None, None, None, None), None, Tier.NONE, "cpu",
     )  # fmt: skip
     arrays, metadata = to_record(result, {})
-    change(metadata)  # type: ignore[operator]
+    change(metadata)
     with pytest.raises(RecordError):
         from_record(metadata, arrays.__getitem__)

@@ -100,7 +100,7 @@ def test_conv1d_is_known_without_a_config(models: Path, tmp_path: Path) -> None:
     assert shapes["attn.c_attn.weight"] == (96, 32)
     assert shapes["mlp.c_proj.weight"] == (32, 128)
     square = next(pair for pair in pairing.pairs if pair.name == "transformer.h.0.attn.c_proj.weight")
-    assert square.base.transposed  # type: ignore[union-attr]
+    assert square.base.transposed
 
 
 def test_unrelated_models_share_nothing(models: Path) -> None:

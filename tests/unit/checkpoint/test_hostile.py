@@ -146,7 +146,7 @@ def test_it_is_refused_in_one_line_on_either_side(tmp_path: Path, make: Callable
     bad.mkdir()
     make(bad)
     for arguments in ((good, bad), (bad, good)):
-        said = refusal(lambda arguments=arguments: open_pairing(*map(str, arguments)))  # type: ignore[misc]
+        said = refusal(lambda arguments=arguments: open_pairing(*map(str, arguments)))
         assert said is not None
         assert len(said) < 500
 

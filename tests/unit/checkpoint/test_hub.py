@@ -181,7 +181,7 @@ def test_downloading_goes_through_the_hubs_own_client(hub: Path, monkeypatch: py
         return str(cached(hub, repository, MAIN, "main"))
 
     client = types.ModuleType("huggingface_hub")
-    client.HfApi, client.snapshot_download = Api, snapshot_download  # type: ignore[attr-defined]
+    client.HfApi, client.snapshot_download = Api, snapshot_download
     monkeypatch.setitem(sys.modules, "huggingface_hub", client)
     download(HubName("org/new", "main"))
     assert asked[0] == ("org/new", "main")

@@ -203,7 +203,7 @@ def test_each_kind_of_adapter_says_why_it_has_no_slider() -> None:
     ):
         made = replace(row, pair=replace(row.pair, tuned=tuned))
         given = replace(paired([row]), rows=(made,))
-        desk = Desk(given, SilentEngine(), MemoryCache([], {}))  # type: ignore[arg-type]
+        desk = Desk(given, SilentEngine(), MemoryCache([], {}))
         reason = desk.reason(Q, StudyKind.SCALINGS)
         assert words in reason
         assert bool(reason) == bool(words)

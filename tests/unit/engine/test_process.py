@@ -107,7 +107,7 @@ def test_a_worker_killed_while_it_starts_costs_nothing(running: Running, demo_pa
         os.kill(pid, signal.SIGKILL)
         while running.engine.worker_pid in (pid, None):
             time.sleep(0.01)
-    assert running.until(lambda event: isinstance(event, Finished))[-1].job == job  # type: ignore[union-attr]
+    assert running.until(lambda event: isinstance(event, Finished))[-1].job == job
 
 
 def test_a_worker_that_never_starts_ends_the_engine(running: Running, demo_pair: DemoPaths) -> None:

@@ -39,7 +39,7 @@ def levels_of(line: list[Segment], mode: ColourMode) -> list[tuple[int, int]]:
         assert segment.style is not None
         assert segment.style.bgcolor is not None
         bottom = colours.index(segment.style.bgcolor)
-        top = bottom if segment.text[0] == " " else colours.index(segment.style.color)  # type: ignore[arg-type]
+        top = bottom if segment.text[0] == " " else colours.index(segment.style.color)
         out += [(top, bottom)] * len(segment.text)
     return out
 
@@ -74,7 +74,7 @@ def test_every_line_is_as_wide_as_the_map(mode: ColourMode, signs: object, scale
     cells = grid(result.left.block, 8)
     one = Painter(
         cells, column_marks(Field(Side.LEFT, 128, result.left), 128, 0.5, cells), scale, mode, signs
-    )  # type: ignore[arg-type]
+    )
     parts = [one.numbers(3), one.tops(), one.bottoms()]
     parts += [one.line(line, (2, 3)) for line in range(one.lines)]
     for part in parts:

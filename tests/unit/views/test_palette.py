@@ -123,6 +123,6 @@ def test_without_colours_no_style_has_a_colour() -> None:
         assert style.bgcolor is None
 
 
-def vars_of(mode: ColourMode) -> list:  # type: ignore[type-arg]
+def vars_of(mode: ColourMode) -> list:
     tone = tones(mode)
     return [getattr(tone, name) for name in tone.__slots__]
