@@ -94,3 +94,24 @@ def job_of_values(one: Opened) -> Job:
     pair = one.session.row(STRONG).pair
     assert pair is not None
     return Job(pair)
+
+
+async def test_a_covers_the_checkpoint_in_front_and_in_compare_every_one() -> None:
+    engine = SilentEngine()
+    done = llama_session(engine, ready=True, tuned="lora-r8")
+    todo = llama_session(engine, tuned="full")
+    async with opened(done, todo, engine=engine) as one:
+        await one.press("a")
+        assert "Every matrix of lora-r8 is analysed. c shows the next checkpoint" in one.notices
+        assert "in Compare (7) a analyses all 2" in one.notices
+        assert one.submitted == []
+        await one.press("7", "a")
+        assert len(todo.pending()) == 26
+        await one.press("a")
+        assert len(set(engine.cancelled)) == 26
+
+
+async def test_a_says_that_nothing_is_left() -> None:
+    async with opened() as one:
+        await one.press("a")
+        assert "Every matrix is analysed." in one.notices

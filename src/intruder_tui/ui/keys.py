@@ -32,7 +32,7 @@ MAIN: tuple[Binding, ...] = (
     Binding(
         "greater_than_sign", "visited(1)", "Forward again", key_display=">", show=False, id="visit-forward"
     ),
-    Binding("a", "scan", "Analyse all matrices, or stop", id="scan"),
+    Binding("a", "scan", "Analyse all matrices (Compare: of every checkpoint), or stop", id="scan"),
     Binding("p", "pause", "Pause the scan, or go on", show=False, id="pause"),
     Binding("1", "view(0)", "Heatmap", show=False, id="view.heatmap"),
     Binding("2", "view(1)", "Intruders", show=False, id="view.intruders"),

@@ -138,7 +138,7 @@ EXAMPLE = 'scan = "f5"'
 
 def computing(keys: Mapping[str, str]) -> list[Entry]:
     """What the engine works on, and what stops it; `keys` as in `view_entries`."""
-    scan, pause = keys["scan"], keys["pause"]
+    scan, pause, compare = keys["scan"], keys["pause"], keys["view.compare"]
     asked = ", ".join(f"{keys[name]} in {view}" for name, view in KEYS.values())
     return [
         ("the order", "the matrix in front, its verdict and then its values; what was asked for; the scan"),
@@ -146,6 +146,10 @@ def computing(keys: Mapping[str, str]) -> list[Entry]:
         (
             "making way",
             "on a CPU the matrix in front interrupts what was asked for, once; it begins anew later",
+        ),
+        (
+            f"{scan} analyses",
+            f"every matrix of the checkpoint in front; in Compare ({compare}) of all of them",
         ),
         (f"{pause} pauses", "the scan alone; the matrix in front and what was asked for go on"),
         (f"{scan} stops", "everything, once every matrix has been asked for; before, it asks for the others"),

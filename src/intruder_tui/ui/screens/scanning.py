@@ -9,13 +9,14 @@ from intruder_tui.checkpoint.names import printable
 from intruder_tui.engine.jobs import Study
 from intruder_tui.engine.protocol import Event, Failed, Finished, Stage
 from intruder_tui.engine.session import Session
-from intruder_tui.findings.ledger import PENDING, State
+from intruder_tui.findings.ledger import State
 from intruder_tui.ui.look import Look
 from intruder_tui.ui.messages import StudiesAsked
 from intruder_tui.ui.options import UiOptions
 from intruder_tui.ui.screens.front import Front
 from intruder_tui.ui.studying import key, label, matrix, under_way
 from intruder_tui.ui.widgets.header import HeaderLine
+from intruder_tui.ui.widgets.tabs import View
 
 SETTLE = 0.1
 """Seconds between two repaints of the totals while answers come in."""
@@ -122,18 +123,37 @@ class Scanning(Front):
             self.session.refine(self.selected)
 
     def action_scan(self) -> None:
-        """Ask for every matrix, or go on with a paused scan; again: take all back that is not done."""
-        session = self.session
-        states = {session.state(name) for name in session.default_names}
-        studies = any(one.desk.pending() for one in self._sessions)
-        if State.IDLE not in states and (states & PENDING or studies) and not self._paused:
-            session.cancel_all()
+        """Ask for every matrix, in Compare of every checkpoint, or go on with a paused scan.
+
+        Where all have been asked for: take back all that is not done, and where all is done say so.
+        """
+        scope = self._sessions if self.view is View.COMPARE else [self.session]
+        states = {one.state(name) for one in scope for name in one.default_names}
+        busy = any(one.pending() or one.desk.pending() for one in self._sessions)
+        if State.IDLE not in states and busy and not self._paused:
             for one in self._sessions:
+                one.cancel_all()
                 one.desk.cancel_all()
         else:
+            if not states & {State.IDLE, State.FAILED} and not busy:
+                self.notify(self._nothing_left(), markup=False)
             self._hold(False)
-            session.scan()
-        self._settle(session.default_names)
+            for one in sorted(scope, key=lambda one: one is not self.session):
+                one.scan()
+        self._settle(self.session.default_names)
+
+    def _nothing_left(self) -> str:
+        """That all is analysed, and where there may be more to analyse."""
+        if len(self._sessions) == 1:
+            return "Every matrix is analysed."
+        if self.view is View.COMPARE:
+            return f"Every matrix of all {len(self._sessions)} checkpoints is analysed."
+        name = printable(self.session.pairing.tuned.label, 60)
+        other, compare, scan = (self._key(name) for name in ("next-tuned", "view.compare", "scan"))
+        return (
+            f"Every matrix of {name} is analysed. {other} shows the next checkpoint; "
+            f"in Compare ({compare}) {scan} analyses all {len(self._sessions)}."
+        )
 
     def action_pause(self) -> None:
         """Keep back what nobody looks at, or let it go on."""
