@@ -30,6 +30,7 @@ PANE_HINTS: tuple[tuple[tuple[str, ...], str], ...] = (
     ((TO_VIEW,), "to the view"),
     ((TO_TREE,), "to the tree"),
     (("tree.enter",), "analyse"),
+    (("notice.enter",), "analyse"),
     (("map.in", "map.out"), "zoom"),
     (("map.enter",), "next column"),
     (("map.whole",), "whole"),

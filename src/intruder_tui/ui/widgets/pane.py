@@ -12,7 +12,7 @@ from textual import events
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widget import Widget
-from textual.widgets import ContentSwitcher, Static
+from textual.widgets import ContentSwitcher
 
 from intruder_tui.engine.desk import Desk, Progress
 from intruder_tui.findings.comparison import comparison
@@ -27,6 +27,7 @@ from intruder_tui.ui.subject import Subject
 from intruder_tui.ui.widgets.compare import CompareView
 from intruder_tui.ui.widgets.heatmap import HeatmapMap
 from intruder_tui.ui.widgets.line import Line
+from intruder_tui.ui.widgets.notice import Notice
 from intruder_tui.ui.widgets.model_map import MapView
 from intruder_tui.ui.widgets.spectrum import SpectrumView
 from intruder_tui.ui.widgets.sweep import SweepPane
@@ -93,7 +94,7 @@ class MatrixPane(Vertical):
             yield MapView(self._look)
             yield CompareView(self._look)
             yield VectorView(self._look)
-            yield Static(id="notice", markup=False)
+            yield Notice()
         yield Line(id="finding", ellipsis=self._look.glyphs.ellipsis)
 
     @property
@@ -104,7 +105,7 @@ class MatrixPane(Vertical):
     @property
     def target(self) -> Widget:
         """The widget of the view in front that takes keys."""
-        return self.query_one(f"#{TARGETS[self._page]}")
+        return self.query_one(Notice) if self._noticed else self.query_one(f"#{TARGETS[self._page]}")
 
     @property
     def subject(self) -> Subject | None:
@@ -170,7 +171,7 @@ class MatrixPane(Vertical):
         elif one.viewable or self._view in WHOLE:
             self._tell_view(one)
         if not one.viewable:
-            self.query_one("#notice", Static).update(words.notice(one, self._look, log))
+            self.query_one(Notice).tell(one.name, words.notice(one, self._look, log))
         self._switch()
 
     def tell_time(self, one: Subject) -> None:
@@ -231,13 +232,9 @@ class MatrixPane(Vertical):
         self.close_vector()
 
     def _show_page(self) -> None:
-        focused = self.screen.focused
-        had_focus = focused is not None and focused in self.walk_children()
-        if self._subject is not None and (self._subject.viewable or self._view in WHOLE):
+        if self._subject is not None and not self._noticed:
             self._tell_view(self._subject)
         self._switch()
-        if had_focus and self.target.can_focus:
-            self.target.focus(scroll_visible=False)
 
     def copied(self) -> str:
         """What `y` copies: the table's row, or the words under the view."""
@@ -387,9 +384,23 @@ class MatrixPane(Vertical):
             )
             self.query_one("#readout", Line).show(said)
 
+    @property
+    def _noticed(self) -> bool:
+        """Whether there is nothing to show, and a notice says why."""
+        one = self._subject
+        return one is not None and not one.viewable and self._view not in WHOLE
+
     def _switch(self) -> None:
-        shown = self._subject is None or self._subject.viewable or self._view in WHOLE
-        self.query_one(ContentSwitcher).current = self._page if shown else "notice"
+        """Bring the page to the front; keys follow where they were in another one."""
+        switcher = self.query_one(ContentSwitcher)
+        page = "notice" if self._noticed else self._page
+        if page == switcher.current:
+            return
+        focused = self.screen.focused
+        inside = focused is not None and self in focused.ancestors
+        switcher.current = page
+        if inside and self.target.can_focus:
+            self.target.focus(scroll_visible=False)
 
 
 def _text(segments: list[Segment]) -> Text:
