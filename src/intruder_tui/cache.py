@@ -12,11 +12,9 @@ out of each other's way.
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 import os
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,6 +24,7 @@ from safetensors.numpy import save
 
 from intruder_tui.checkpoint.pairs import MatrixPair
 from intruder_tui.checkpoint.recipes import Recipe, StoredTensor, describe, tensors
+from intruder_tui.contents import Contents, digest
 from intruder_tui.engine.jobs import Depth, Job, Study
 from intruder_tui.records import ReadArray, RecordError, from_record, summary_from_record, to_record
 from intruder_tui.results import MatrixResult, Summary, Tier
@@ -87,8 +86,8 @@ class Cache:
         self.root = root
         self.budget = budget
         self.factors_budget = factors_budget
-        self._hashes: dict[str, str] = {}
         self._shelf = Shelf(root, ("results", "hashes"), budget, sweep_each=256)
+        self._contents = Contents(self._shelf)
         self._factors = Shelf(root, ("factors",), factors_budget)
         self._studies = Shelf(root, ("studies",), DEFAULT_STUDIES_BUDGET)
 
@@ -100,29 +99,16 @@ class Cache:
 
     def remember(self, tensor: StoredTensor, content: str) -> None:
         """Note that a stored tensor's dtype, shape and bytes hash to `content` (hexadecimal sha256)."""
-        stamp = _stamp_digest(tensor)
-        self._hashes[stamp] = content
-        # Not flushed: a hash lost in a crash is read again.
-        self._shelf.write(self._shelf.path("hashes", stamp), content.encode(), flush=False)
+        self._contents.remember(tensor, content)
 
     def content(self, tensor: StoredTensor) -> str | None:
         """The content hash noted for a stored tensor, if its file has not changed since; None otherwise."""
-        stamp = _stamp_digest(tensor)
-        if stamp not in self._hashes:
-            path = self._shelf.path("hashes", stamp)
-            try:
-                content = path.read_text("ascii")
-            except (OSError, UnicodeDecodeError):
-                return None
-            if len(content) != 64 or set(content) - set("0123456789abcdef"):
-                return None
-            self._hashes[stamp] = content
-        return self._hashes[stamp]
+        return self._contents.of(tensor)
 
     def key(self, job: Job) -> str | None:
         """The key of a job's result; None while some tensor's content hash is unknown."""
-        known = self._contents(job.pair)
-        return None if known is None else _digest(_inputs(job, known.__getitem__))
+        known = self._contents.of_all(_tensors(job.pair))
+        return None if known is None else digest(_inputs(job, known.__getitem__))
 
     # Results
 
@@ -168,11 +154,10 @@ class Cache:
 
     def factors_key(self, base: Recipe) -> str | None:
         """The key of a base matrix's factors; None while some tensor's content hash is unknown."""
-        known = {tensor: self.content(tensor) for tensor in tensors(base)}
-        if None in known.values():
+        known = self._contents.of_all(tensors(base))
+        if known is None:
             return None
-        description = describe(base, lambda tensor: known[tensor] or "")
-        return _digest({"algorithm": ALGORITHM, "factors of": description})
+        return digest({"algorithm": ALGORITHM, "factors of": describe(base, known.__getitem__)})
 
     def factors_path(self, key: str) -> Path | None:
         """The safetensors file of a base matrix's factors, marked as used; None when there is none."""
@@ -224,10 +209,10 @@ class Cache:
 
     def study_key(self, study: Study) -> str | None:
         """The key of a study's answer; None while some tensor's content hash is unknown."""
-        known = self._contents(study.pair)
+        known = self._contents.of_all(_tensors(study.pair))
         if known is None:
             return None
-        return _digest(
+        return digest(
             {
                 "algorithm": STUDY_ALGORITHM,
                 "study": study.kind,
@@ -260,21 +245,10 @@ class Cache:
 
     def clear(self) -> int:
         """Remove every entry, and only entries; how many went."""
-        self._hashes.clear()
+        self._contents.forget()
         return self._shelf.clear() + self._factors.clear() + self._studies.clear()
 
     # Inner workings
-
-    def _contents(self, pair: MatrixPair) -> dict[StoredTensor, str] | None:
-        """The content hashes of all that a pair is made of; None while one is unknown."""
-        known: dict[StoredTensor, str] = {}
-        for recipe in (pair.base, pair.tuned):
-            for tensor in tensors(recipe):
-                content = self.content(tensor)
-                if content is None:
-                    return None
-                known[tensor] = content
-        return known
 
     def _study_path(self, key: str) -> Path:
         return self._studies.path("studies", key, _SUFFIX)
@@ -312,11 +286,9 @@ def _entry(shelf: Shelf, path: Path, read: Callable[[Path], T]) -> T | None:
     return value
 
 
-def _stamp_digest(tensor: StoredTensor) -> str:
-    # The path stands for the device, whose number changes with every mount of a network disk.
-    stamp = asdict(tensor.stamp)
-    del stamp["device"]
-    return _digest([tensor.path, stamp, tensor.name, tensor.dtype, tensor.shape, tensor.start])
+def _tensors(pair: MatrixPair) -> Iterator[StoredTensor]:
+    yield from tensors(pair.base)
+    yield from tensors(pair.tuned)
 
 
 def _inputs(job: Job, content: Callable[[StoredTensor], str]) -> dict[str, Any]:
@@ -328,7 +300,3 @@ def _inputs(job: Job, content: Callable[[StoredTensor], str]) -> dict[str, Any]:
         "base": describe(job.pair.base, content),
         "tuned": describe(job.pair.tuned, content),
     }
-
-
-def _digest(value: object) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
