@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from random import Random
 
 import pyte
@@ -12,6 +13,7 @@ from rich.color import ColorSystem
 from rich.console import Console
 from rich.segment import Segment
 from rich.style import Style
+from tests.support.terminal import Terminal
 from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual.geometry import Region
 from textual.strip import Strip
@@ -109,3 +111,32 @@ def test_nothing_is_written_for_what_stands_there_already() -> None:
     assert frame.write(whole(picture), ColorSystem.TRUECOLOR) == ""
     frame.forget()
     assert "one line" in frame.write(whole(picture), ColorSystem.TRUECOLOR)
+
+
+def written_by(terminal: Terminal) -> int:
+    """Bytes until nothing more is written."""
+    written = 0
+    while more := terminal.read(0.5):
+        written += more
+    return written
+
+
+def test_a_slow_line_is_enough_for_24_bit_colour(tmp_path: Path) -> None:
+    terminal = Terminal("demo", "--color", "truecolor", cache=tmp_path / "cache", columns=120, lines=40)
+    try:
+        terminal.until("strongest")
+        terminal.send("\tU")  # to the heatmap, both sides
+        terminal.until("V, input space")
+        written_by(terminal)
+        for key in "ljhk":
+            terminal.send(key)
+            assert 0 < written_by(terminal) < 2_000
+        assert terminal.read(1.5) == 0  # at rest
+        terminal.resize(120, 41)
+        assert 3_000 < written_by(terminal) < 64_000  # a whole frame
+        shown = terminal.text()
+        terminal.resize(120, 40)
+        written_by(terminal)
+        assert terminal.text().splitlines()[:5] == shown.splitlines()[:5]
+    finally:
+        terminal.close()
