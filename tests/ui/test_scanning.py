@@ -30,7 +30,7 @@ async def test_p_holds_the_scan_back_and_p_lets_it_go_on() -> None:
         assert not engine.held
         await one.press("p")
         assert engine.held
-        assert "2/27" in one.line("#header")
+        assert "1/26" in one.line("#header")
         assert one.line("#header").endswith("paused")
         await one.press("p")
         await one.settle()

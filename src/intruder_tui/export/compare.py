@@ -166,4 +166,6 @@ def _row(row: ComparedRow) -> dict[str, Any]:
 def _state(count: Count) -> str:
     if count.failed or count.unchanged:
         return "failed" if count.failed else "unchanged"
+    if count.partial:
+        return "partly analysed"
     return "not analysed" if count.certain is None else "done"

@@ -22,6 +22,7 @@ class Count:
         undecided: vectors that may be intruders, for want of a value or of a meaning (`Verdict.open`).
         lowest: (lower, upper) bound of the lowest best(j), j < k; None where nothing is compared.
         unchanged, failed, absent: why there may be nothing to count.
+        partial: a sum that is not complete: there may be more intruders, and a lower best(j).
     """
 
     certain: int | None
@@ -30,6 +31,7 @@ class Count:
     unchanged: bool = False
     failed: bool = False
     absent: bool = False
+    partial: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +43,11 @@ class ComparedRow:
 
     @property
     def difference(self) -> int | None:
-        """Last minus first of two checkpoints, largest minus smallest of more; None before two are known."""
-        known = [count.certain for count in self.counts if count.certain is not None]
+        """Last minus first of two checkpoints, largest minus smallest of more; None before two are known.
+
+        Of a sum that is not complete nothing can be subtracted.
+        """
+        known = [count.certain for count in self.counts if count.certain is not None and not count.partial]
         if len(known) < 2:
             return None
         return known[1] - known[0] if len(self.counts) == 2 else max(known) - min(known)
@@ -88,8 +93,7 @@ def comparison(ledgers: Sequence[Ledger], definition: Definition) -> Comparison:
     rows.sort(key=lambda row: (-abs(row.difference or 0), -max((c.certain or 0) for c in row.counts)))
     totals = tuple(ledger.totals(definition) for ledger in ledgers)
     everything = tuple(
-        Count(total.intruders if total.answered else None, total.open, _least(rows, number))
-        for number, total in enumerate(totals)
+        _sum(total, [row.counts[number].lowest for row in rows]) for number, total in enumerate(totals)
     )
     return Comparison(labels(ledgers), tuple(rows), ComparedRow(EVERYTHING, everything), totals)
 
@@ -114,7 +118,12 @@ def _count(ledger: Ledger, name: str, definition: Definition) -> Count:
     return Count(len(summary.intruders(definition)), len(summary.open(definition)), lowest)
 
 
-def _least(rows: Sequence[ComparedRow], number: int) -> tuple[float, float] | None:
-    known = [row.counts[number].lowest for row in rows]
-    bounds = [one for one in known if one is not None]
-    return (min(low for low, _ in bounds), min(high for _, high in bounds)) if bounds else None
+def _sum(total: Totals, lowest: Sequence[tuple[float, float] | None]) -> Count:
+    """A checkpoint's matrices together; before any that differs from the base's is known there is no sum."""
+    if total.left and not total.progress[0]:
+        return Count(None)
+    known = [bounds for bounds in lowest if bounds is not None]
+    least = (min(low for low, _ in known), min(high for _, high in known)) if known else None
+    if total.left and least is not None:
+        least = (0.0, least[1])
+    return Count(total.intruders, total.open, least, partial=total.left > 0)

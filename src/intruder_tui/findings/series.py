@@ -99,12 +99,13 @@ def model_series(
 ) -> list[Step]:
     """Whole checkpoints in order of steps, from the light summaries: counts over all default matrices.
 
-    `lowest` is the lowest best(j) of any matrix, without its singular value.
+    `lowest` is the lowest best(j) of any matrix, without its singular value. A step has no counts before all
+    of its matrices are known.
     """
     found = []
     for ledger, step, label in zip(ledgers, steps, labels, strict=True):
         totals = ledger.totals(definition)
-        if not totals.answered:
+        if totals.left or not totals.answered:
             found.append(Step(label, step, None, None, None, None, None))
             continue
         possible = totals.intruders + totals.open

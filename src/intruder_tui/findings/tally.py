@@ -41,6 +41,16 @@ class Totals:
         """Vectors that are neither certainly intruders nor certainly none."""
         return self.undecided + self.borderline + self.clustered
 
+    @property
+    def left(self) -> int:
+        """Matrices that have no answer, and have not failed either: a sum is complete once there is none."""
+        return self.matrices - self.answered - self.failed
+
+    @property
+    def progress(self) -> tuple[int, int]:
+        """How many matrices are analysed, of how many; one that equals the base's counts in neither."""
+        return self.answered - self.unchanged, self.matrices - self.unchanged
+
 
 @dataclass(frozen=True, slots=True)
 class Tally:

@@ -70,30 +70,35 @@ def _missing(one: Comparison) -> list[str]:
     """Which checkpoints are not wholly answered; how far a scan is, the header counts as it goes."""
     found = []
     for label, total in zip(one.labels, one.totals, strict=True):
-        left = total.matrices - total.answered - total.failed
         parts = without_answer(total)
+        analysed, matrices = total.progress
         if total.pending > 1:
             parts = ["is being analysed", *parts]
-        elif left:
-            parts = [f"{total.answered} of {total.matrices} analysed", *parts]
+        elif total.left:
+            parts = [f"{analysed} of {matrices} analysed", *parts]
         elif total.failed:
-            parts = [f"{total.answered} analysed", *parts]
+            parts = [f"{analysed} analysed", *parts]
         if parts:
             found.append(f"{label} {', '.join(parts)}")
     return found
 
 
 def count_text(count: Count, glyphs: Glyphs = UNICODE, eps: float | None = None) -> str:
-    """ "3 (0.08)": the count and the lowest best cosine behind it; signs where there is nothing to count."""
+    """ "3 (0.08)": the count and the lowest best cosine behind it; signs where there is nothing to count.
+
+    "≥3 (≤ 0.08)" where that is not all yet.
+    """
     if count.absent:
         return glyphs.dash
     if count.failed:
         return glyphs.failed
     if count.unchanged:
         return glyphs.unchanged
-    if count.certain is None:
+    if count.certain is None or (count.partial and not count.certain):
         return glyphs.idle
     text = f"{count.certain}{glyphs.undecided if count.undecided else ''}"
+    if count.partial:
+        text = f"{glyphs.at_least.strip()}{text}"
     if count.lowest is None:
         return text
     lower, upper = count.lowest

@@ -140,6 +140,7 @@ def view_entries(view: str, keys: Mapping[str, str], glyphs: Glyphs = UNICODE) -
             ("count", "intruders of each checkpoint; in brackets the lowest best(j) behind it"),
             (glyphs.dash, "the checkpoint lacks the matrix; for a difference: fewer than two counts"),
             (f"{glyphs.idle} {glyphs.failed} {glyphs.unchanged}", "not analysed yet; failed; unchanged"),
+            (f"{glyphs.at_least.strip()}3", "so far: not every matrix of the checkpoint is analysed"),
             ("difference", "second minus first checkpoint"),
             ("spread", "largest minus smallest of three or more checkpoints"),
         ],

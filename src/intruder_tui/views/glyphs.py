@@ -46,6 +46,7 @@ class Glyphs:
     eps: str
     times: str
     at_most: str
+    at_least: str
     to: str
     dot: str
     arrow: str
@@ -91,6 +92,7 @@ UNICODE = Glyphs(
     eps="ε",
     times="×",
     at_most="≤ ",
+    at_least="≥ ",
     to="–",
     dot="·",
     arrow="→",
@@ -135,6 +137,7 @@ ASCII = Glyphs(
     eps="eps",
     times="x",
     at_most="<= ",
+    at_least=">= ",
     to="-",
     dot="-",
     arrow="->",

@@ -77,14 +77,31 @@ def test_the_largest_difference_comes_first() -> None:
 
 def test_golden_text() -> None:
     assert shown(two()) == [
-        "matrix                  lora      full  difference",
-        "all matrices        3 (0.32)  1 (0.32)          -2",
-        "1.self_attn.q_proj  2 (0.38)        ..           -",
-        "3.mlp.down_proj     1 (0.32)  1 (0.32)           0",
+        "matrix                  lora           full  difference",
+        "all matrices        3 (0.32)  >=1 (<= 0.33)           -",
+        "1.self_attn.q_proj  2 (0.38)             ..           -",
+        "3.mlp.down_proj     1 (0.32)       1 (0.32)           0",
         "",
-        "1 matrix without an intruder in any; lora 1 refused; full 2 of 27 analysed, 1",
+        "1 matrix without an intruder in any; lora 1 refused; full 1 of 26 analysed, 1",
         "refused.",
     ]
+
+
+def test_matrices_that_equal_the_base_are_no_part_of_a_sum() -> None:
+    names = [f"layers.{n}.w.weight" for n in range(3)]
+    rows = [matrix_row(name, untouched=name != names[0]) for name in names]
+    one, other = (
+        session(rows, SilentEngine(), {names[0]: planted(64, 48, (1.2,))}, ready, tuned)
+        for ready, tuned in (([], "todo"), ([names[0]], "done"))
+    )
+    for each in (one, other):
+        each.prime()
+    compared = comparison([one, other], Definition())
+    assert compared.everything.counts[0].certain is None
+    assert compared.everything.counts[1].certain == other.count(names[0], Definition())
+    assert not compared.everything.counts[1].partial
+    assert compared.everything.difference is None
+    assert "todo 0 of 1 analysed" in " ".join(shown([one, other]))
 
 
 def test_a_matrix_that_one_lacks_has_no_count() -> None:
@@ -128,7 +145,7 @@ def test_what_failed_is_counted_apart_and_a_scan_is_left_to_the_header() -> None
     full.apply(Failed(Job(failing), "no memory"))
     part.scan()
     last = " ".join(shown([full, part])[-2:])
-    assert f"lora {len(names)} analysed, 1 failed, 1 refused; full is being analysed, 1 refused." in last
+    assert f"lora {len(names) - 1} analysed, 1 failed, 1 refused; full is being analysed, 1 refused." in last
 
 
 def test_labels_are_never_alike() -> None:

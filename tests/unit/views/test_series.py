@@ -68,7 +68,7 @@ def test_a_series_from_sessions() -> None:
     assert strongest is not None
     assert whole[1].lowest is not None
     assert whole[1].lowest.j == strongest.j
-    assert whole[0].certain in (0, None)
+    assert whole[0].certain is None
 
 
 def shown(steps: list[Step], width: int, lines: int, glyphs: Glyphs = ASCII) -> list[str]:

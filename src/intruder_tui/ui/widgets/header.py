@@ -86,21 +86,27 @@ def _progress(state: HeaderState, look: Look) -> tuple[str, str]:
         if state.elsewhere is not None:
             return _elsewhere(*state.elsewhere, look, paused=state.paused)
         return ("paused", "paused") if state.paused else ("", "")
-    done = totals.answered + totals.failed
-    count = f"{done}/{totals.matrices}"
+    done, matrices = _done(totals)
+    count = f"{done}/{matrices}"
     left = "" if state.left is None else f" {numbers.duration(state.left)}"
     if state.paused:
         left = " paused"
-    full = round(BAR * done / totals.matrices) if totals.matrices else 0
+    full = round(BAR * done / matrices) if matrices else 0
     fill, ends = ("█", "▕▏") if look.glyphs.half else ("=", "[]")
     bar = f"{count} {ends[0]}{fill * full}{' ' * (BAR - full)}{ends[1]}{left}"
     return bar, count + left
 
 
+def _done(totals: Totals) -> tuple[int, int]:
+    """How many matrices are over and done with, of how many that differ from the base's."""
+    analysed, matrices = totals.progress
+    return analysed + totals.failed, matrices
+
+
 def _elsewhere(label: str, totals: Totals, look: Look, *, paused: bool) -> tuple[str, str]:
     """How far another checkpoint's scan is, in full and short."""
     words = "paused" if paused else "scanning"
-    count = f"{totals.answered + totals.failed}/{totals.matrices}"
+    count = "{}/{}".format(*_done(totals))
     name = fitted(label, LABEL, look.glyphs.ellipsis)
     return f"{words} {name}: {count}", f"{words} {fitted(label, SHORT_LABEL, look.glyphs.ellipsis)}: {count}"
 
