@@ -126,4 +126,4 @@ async def test_n_says_that_there_is_none_once_everything_is_analysed() -> None:
     engine = SilentEngine()
     async with opened(llama_session(engine, ready=True), engine=engine) as one:
         await one.press(*["left_square_bracket"] * 10, "n")
-        assert "No intruder in any: 27 matrices analysed, side U, k 10, ε 0.00." in one.notices
+        assert "No intruder in any: 27 matrices analysed, 1 refused, side U, k 10, ε 0.00." in one.notices

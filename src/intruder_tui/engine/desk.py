@@ -89,6 +89,10 @@ class Desk:
             return Progress.DONE
         return Progress.FAILED if self.reason(name, kind, side) else Progress.IDLE
 
+    def waiting(self, name: str, kind: StudyKind, side: Side | None = None) -> bool:
+        """Whether a study has been asked for and has not come."""
+        return self._study(name, kind, side) in self._pending
+
     def stage(self, name: str, kind: StudyKind, side: Side | None = None) -> str:
         """What the worker is doing for a study: "reading", "factorising tuned", ...; empty while it waits."""
         study = self._study(name, kind, side)

@@ -9,7 +9,6 @@ from rich.text import Text
 from textual.binding import Binding, BindingType
 
 from intruder_tui.checkpoint.names import printable
-from intruder_tui.engine.desk import Progress
 from intruder_tui.findings.comparison import Comparison, comparison, telling_rows
 from intruder_tui.findings.series import Step, matrix_series, model_series
 from intruder_tui.studies.answers import StudyKind
@@ -70,6 +69,10 @@ class CompareView(Picture):
         """The line under the cursor."""
         at = self._cursor + HEADS
         return self._lines[at].text.strip() if self._names and at < len(self._lines) else ""
+
+    def copied(self) -> str:
+        """The line under the cursor; the whole picture where there is none."""
+        return self.row or self.plain()
 
     def tell(self, scope: Scope) -> None:
         """Show the counts there are now; the cursor stays on its matrix, wherever that moves."""
@@ -170,9 +173,8 @@ class CompareView(Picture):
         if scope is None or scope.name is None or len(scope.sessions) < 2:
             return
         kind, name = StudyKind.VECTORS, scope.name
-        under_way = (Progress.QUEUED, Progress.COMPUTING)
         desks = [session.desk for session in scope.sessions]
-        running = [desk for desk in desks if desk.progress(name, kind) in under_way]
+        running = [desk for desk in desks if desk.waiting(name, kind)]
         for desk in running:
             desk.cancel(name, kind)
         if not running:

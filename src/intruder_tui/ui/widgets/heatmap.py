@@ -6,32 +6,24 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
-from rich.segment import Segment
-from rich.text import Text
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.filter import LineFilter
-from textual.geometry import Region
 from textual.message import Message
-from textual.strip import Strip
-from textual.widget import Widget
 
 from intruder_tui.ui.look import Look
 from intruder_tui.ui.messages import CosinesWanted, CursorMoved
+from intruder_tui.ui.widgets.canvas import MapCanvas
 from intruder_tui.views.extent import Extent, leading
 from intruder_tui.views.field import Field
-from intruder_tui.views.painter import GUTTER
 from intruder_tui.views.panels import Panels, panels
 
-LABEL_REACH = 6
-"""Columns on each side of a moved cursor in which the numbers over the map may change."""
 BOTH = 70
 """Columns from which two maps stand beside each other."""
 AMPLE = 120
 """Columns from which they do so unasked."""
 
 
-class HeatmapMap(Widget, can_focus=True):
+class HeatmapMap(MapCanvas):
     """A window of the similarities of one side of a result, or of both sides beside each other."""
 
     HELP_NAME = "heatmap"
@@ -65,18 +57,14 @@ class HeatmapMap(Widget, can_focus=True):
             super().__init__()
 
     def __init__(self, look: Look) -> None:
-        super().__init__(id="map")
-        self._look = look
+        super().__init__(look, id="map")
         self._fields: Sequence[Field] = ()
         self._k = 1
         self._eps = 0.5
-        self._cursor = (0, 0)
         self._extent: Extent | None = None
         """None: the leading k x k, whatever k is."""
         self._both: bool | None = None
         """None: where there is ample room."""
-        self._remark = ""
-        self._panels: Panels | None = None
 
     # What is shown -------------------------------------------------------------------------------
 
@@ -86,18 +74,6 @@ class HeatmapMap(Widget, can_focus=True):
             self._extent = None
         self._fields, self._k, self._eps = fields, max(1, k), eps
         self._rebuild()
-
-    @property
-    def remark(self) -> str:
-        """What stands where nothing is known."""
-        return self._remark
-
-    @remark.setter
-    def remark(self, words: str) -> None:
-        if words != self._remark:
-            self._remark = words
-            if self._unknown():
-                self.refresh()
 
     @property
     def cursor(self) -> tuple[int, int]:
@@ -141,11 +117,6 @@ class HeatmapMap(Widget, can_focus=True):
         return wanted and self.size.width >= BOTH and len(self._fields) > 1
 
     @property
-    def panels(self) -> Panels | None:
-        """The maps as they are drawn; None before the first."""
-        return self._panels
-
-    @property
     def pooled(self) -> bool:
         """Whether a cell stands for several vectors."""
         return self._panels is not None and self._panels.first.grid.pooled
@@ -173,11 +144,6 @@ class HeatmapMap(Widget, can_focus=True):
     @property
     def _count(self) -> int:
         return self._fields[0].size if self._fields else 1
-
-    def _cell(self, cursor: tuple[int, int]) -> tuple[int, int]:
-        assert self._panels is not None
-        grid = self._panels.first.grid
-        return grid.row_of(cursor[0]), grid.column_of(cursor[1])
 
     def _rebuild(self) -> None:
         if not self._fields or not self.size.width:
@@ -286,80 +252,10 @@ class HeatmapMap(Widget, can_focus=True):
         column = x // shown.first.scale.width
         self._go((int(shown.first.grid.row_edges[rows[0]]), int(shown.first.grid.column_edges[column])))
 
-    # Painting ------------------------------------------------------------------------------------
-
     def on_resize(self, event: events.Resize) -> None:
         """Values grow and shrink with the space there is."""
         self._rebuild()
         self.post_message(self.Arranged())
-
-    def on_focus(self) -> None:
-        """The cursor shows only where keys go."""
-        self._repaint_cursor(self._cursor)
-
-    def on_blur(self) -> None:
-        """The cursor shows only where keys go."""
-        self._repaint_cursor(self._cursor)
-
-    def get_line_filters(self) -> list[LineFilter]:
-        """All but what would translate colours that we chose."""
-        return self._look.unfiltered(super().get_line_filters())
-
-    def render_line(self, y: int) -> Strip:
-        """A line of the maps, or of what stands where nothing is known."""
-        own, width, shown = self.rich_style, self.size.width, self._panels
-        if shown is None or y >= shown.lines:
-            return Strip.blank(width, own)
-        words = self._words(y)
-        segments = (
-            [Segment(words, self._look.tones.muted)]
-            if words
-            else shown.line(y, self._cell(self._cursor), shown=self.has_focus)
-        )
-        return Strip(segments).adjust_cell_length(width, own).apply_style(own)
-
-    def _words(self, y: int) -> str:
-        """The part of the remark on a line; it stands amid the lines on which nothing is known."""
-        shown = self._panels
-        if not self._remark or shown is None or not shown.head <= y < shown.head + shown.first.lines:
-            return ""
-        lines = self._unknown()
-        width = max(20, self.size.width - GUTTER - 2)
-        words = Text(self._remark).wrap(self.app.console, min(width, 72))
-        first = shown.head + lines.start + max(0, (len(lines) - len(words)) // 2)
-        if len(words) > len(lines) or y - first not in range(len(words)):
-            return ""
-        return " " * (GUTTER + 1) + words[y - first].plain
-
-    def _unknown(self) -> range:
-        """The last lines of the maps, on which nothing is known."""
-        shown = self._panels
-        if shown is None:
-            return range(0)
-        known = [~np.isnan(painter.grid.values).all(axis=1) for painter in shown.painters]
-        last = max((int(np.flatnonzero(rows)[-1]) for rows in known if rows.any()), default=-1)
-        first = 0 if last < 0 else shown.first.lines_of(last)[-1] + 1
-        return range(first, shown.first.lines)
-
-    def _repaint_cursor(self, old: tuple[int, int]) -> None:
-        shown = self._panels
-        if shown is None:
-            return
-        painter, ends = shown.first, dict[int, int]()
-        (row, column), (new_row, new_column) = cells = self._cell(old), self._cell(self._cursor)
-        last = shown.start(len(shown.painters) - 1)
-        for at_row, at_column in cells:
-            end = last + (at_column + 1) * painter.scale.width
-            for line in painter.lines_of(at_row):
-                ends[shown.head + line] = max(end, ends.get(shown.head + line, 0))
-            if column != new_column:
-                ends[shown.head - 2] = max(end + LABEL_REACH, ends.get(shown.head - 2, 0))
-            if row != new_row:
-                ends.setdefault(shown.head + painter.middle(at_row), GUTTER)
-        # One region a line: Textual writes each from the left edge, however far to the right it begins.
-        bounds = self.size.region
-        regions = [Region(0, y, end, 1).intersection(bounds) for y, end in sorted(ends.items())]
-        self.refresh(*(region for region in regions if region.area))
 
 
 def _stepped(edges: np.ndarray, at: int, step: int) -> int:

@@ -178,6 +178,10 @@ class MapView(Vertical):
             self.grid.follow()
         self.read_out()
 
+    def copied(self) -> str:
+        """The words on what the cursor is on."""
+        return self.query_one("#spot", Line).text
+
     def turn(self) -> None:
         """Show the next measure."""
         measures = list(Measure)

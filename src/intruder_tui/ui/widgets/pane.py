@@ -6,15 +6,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from time import monotonic
 
-from rich.segment import Segment
-from rich.text import Text
-from textual import events
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widget import Widget
 from textual.widgets import ContentSwitcher
 
-from intruder_tui.engine.desk import Desk, Progress
+from intruder_tui.engine.desk import Desk
 from intruder_tui.findings.comparison import comparison
 from intruder_tui.studies.answers import StudyKind
 from intruder_tui.ui import readout
@@ -25,38 +22,23 @@ from intruder_tui.ui.scope import Scope
 from intruder_tui.ui.shown import Shown
 from intruder_tui.ui.subject import Subject
 from intruder_tui.ui.widgets.compare import CompareView
-from intruder_tui.ui.widgets.heatmap import HeatmapMap
+from intruder_tui.ui.widgets.heatmap_page import HeatmapPage
 from intruder_tui.ui.widgets.line import Line
-from intruder_tui.ui.widgets.notice import Notice
 from intruder_tui.ui.widgets.model_map import MapView
+from intruder_tui.ui.widgets.notice import Notice
 from intruder_tui.ui.widgets.spectrum import SpectrumView
 from intruder_tui.ui.widgets.sweep import SweepPane
 from intruder_tui.ui.widgets.table import IntruderPage, IntruderTable
-from intruder_tui.ui.widgets.tabs import View, ViewTabs
+from intruder_tui.ui.widgets.tabs import PAGES, TARGETS, VECTOR, View, ViewTabs
 from intruder_tui.ui.widgets.update import UpdateView
 from intruder_tui.ui.widgets.vector import VectorView, held
 from intruder_tui.views.field import Field
-from intruder_tui.views.heatmap import legend
-from intruder_tui.views.painter import GUTTER
 
-PAGES = {
-    View.HEATMAP: "heatmap",
-    View.INTRUDERS: "intruders",
-    View.SPECTRUM: "spectrum",
-    View.UPDATE: "update",
-    View.SWEEP: "sweep",
-    View.MAP: "modelmap",
-    View.COMPARE: "compare",
+WHOLE: dict[View, type[SweepPane | MapView | CompareView]] = {
+    View.SWEEP: SweepPane,
+    View.MAP: MapView,
+    View.COMPARE: CompareView,
 }
-VECTOR = "vector"
-"""The page that a row of the table opens."""
-TARGETS = {
-    **{page: page for page in (*PAGES.values(), VECTOR)},
-    "heatmap": "map",
-    "intruders": "table",
-    "modelmap": "modelgrid",
-}
-WHOLE = frozenset({View.SWEEP, View.MAP, View.COMPARE})
 """Views of whole checkpoints: every answer changes them, and they stand whatever the matrix's state."""
 LEAST_WAIT = 0.5
 """Seconds between two repaints of a whole checkpoint's view while answers come in."""
@@ -83,10 +65,7 @@ class MatrixPane(Vertical):
         yield ViewTabs(self._look)
         yield Line(id="title", ellipsis=self._look.glyphs.ellipsis)
         with ContentSwitcher(initial="heatmap", id="views"):
-            with Vertical(id="heatmap"):
-                yield HeatmapMap(self._look)
-                yield Line(id="legend", ellipsis=self._look.glyphs.ellipsis)
-                yield Line(id="readout", ellipsis=self._look.glyphs.ellipsis)
+            yield HeatmapPage(self._look)
             yield IntruderPage(self._look)
             yield SpectrumView(self._look)
             yield UpdateView(self._look)
@@ -134,8 +113,8 @@ class MatrixPane(Vertical):
         if one is None or scope is None:
             return None
         sweep, view_map = self.query_one(SweepPane), self.query_one(MapView)
-        heat = self.query_one(HeatmapMap)
-        heat.tell(readout.fields(one, self._desk), one.places, one.definition.eps)
+        heatmap = self.query_one(HeatmapPage)
+        heatmap.feed(one, self._desk)
         compare, compared = self.query_one(CompareView), None
         if self._view is View.SWEEP:
             sweep.tell(scope)
@@ -151,7 +130,7 @@ class MatrixPane(Vertical):
             sweep.curves(),
             sweep.whole,
             self._fields_in_front(one),
-            heat.extent,
+            heatmap.map.extent,
             self.query_one(IntruderTable).order,
             self.query_one(UpdateView).known(one, self._desk),
             compare.followed,
@@ -240,23 +219,20 @@ class MatrixPane(Vertical):
         """What `y` copies: the table's row, or the words under the view."""
         if self._subject is None:
             return ""
-        match self._view:
-            case View.SWEEP:
-                return self.query_one(SweepPane).plain()
-            case View.MAP:
-                return self.query_one("#spot", Line).text
-            case View.COMPARE:
-                compare = self.query_one(CompareView)
-                return compare.row or compare.plain()
-            case View.UPDATE if self._subject.viewable:
-                return self.query_one(UpdateView).plain()
-        if self._page == VECTOR:
-            return self.query_one(VectorView).plain()
-        if self._view is View.INTRUDERS and self._subject.viewable:
-            return self.query_one(IntruderTable).plain_row
-        if self._view is View.HEATMAP and self._subject.viewable:
-            return f"{self._subject.name}\t" + self.query_one("#readout", Line).text.replace("\n", "\t")
+        if self._view in WHOLE:
+            return self.query_one(WHOLE[self._view]).copied()
         said = self.query_one("#finding", Line).text
+        if self._subject.viewable:
+            match self._view:
+                case View.UPDATE:
+                    return self.query_one(UpdateView).copied()
+                case View.INTRUDERS if self._page == VECTOR:
+                    return self.query_one(VectorView).copied()
+                case View.INTRUDERS:
+                    return self.query_one(IntruderTable).plain_row
+                case View.HEATMAP:
+                    said = self.query_one(HeatmapPage).said.replace("\n", "\t")
+                    return f"{self._subject.name}\t{said}"
         if not said:
             said = " ".join(words.notice(self._subject, self._look, self._log).plain.split())
         return f"{self._subject.name}\t{said}"
@@ -277,27 +253,20 @@ class MatrixPane(Vertical):
     def on_cursor_moved(self, event: CursorMoved) -> None:
         """One cursor for the map and the table."""
         event.stop()
-        heat = self.query_one(HeatmapMap)
+        heatmap = self.query_one(HeatmapPage)
         if event.base is None:
-            heat.cursor = (heat.cursor[0], event.tuned)
+            heatmap.map.cursor = (heatmap.map.cursor[0], event.tuned)
         if self._view is View.INTRUDERS and self._subject is not None:
             whole = readout.fields(self._subject, self._desk)[0].whole
             self.query_one(IntruderPage).plot(self._subject, event.tuned, whole)
-        self._tell_cursor()
-
-    def on_resize(self, event: events.Resize) -> None:
-        """The legend takes the width there is."""
-        if self._subject is not None:
-            self._tell_legend(self._subject)
+        heatmap.read_out()
 
     def _tell_view(self, one: Subject) -> None:
         match self._view:
             case View.HEATMAP:
-                self._tell_map(one)
-                self._tell_legend(one)
-                self._tell_cursor()
+                self.query_one(HeatmapPage).tell(one, self._desk)
             case View.INTRUDERS:
-                self._tell_vectors(one, self.query_one(HeatmapMap).cursor[1])
+                self._tell_vectors(one, self.query_one(HeatmapPage).map.cursor[1])
             case View.SPECTRUM:
                 self.query_one(SpectrumView).tell(one)
             case View.UPDATE:
@@ -308,7 +277,7 @@ class MatrixPane(Vertical):
     def _fields_in_front(self, one: Subject) -> Sequence[Field]:
         """The sides of the map, or the vector's."""
         if self._view is View.HEATMAP:
-            return self.query_one(HeatmapMap).fields
+            return self.query_one(HeatmapPage).map.fields
         return readout.fields(one, self._desk)[:1]
 
     def _tell_vectors(self, one: Subject, tuned: int) -> None:
@@ -318,25 +287,9 @@ class MatrixPane(Vertical):
             remark = readout.remark(one, [field], self._desk, self._look, "vector.compute")
             self.query_one(VectorView).tell(one, tuned, field.whole, remark)
 
-    def _tell_map(self, one: Subject) -> None:
-        heat, desk = self.query_one(HeatmapMap), self._desk
-        heat.tell(readout.fields(one, desk), one.places, one.definition.eps)
-        heat.remark = readout.remark(one, heat.fields, desk, self._look)
-
     @property
     def _desk(self) -> Desk | None:
         return None if self._scope is None else self._scope.session.desk
-
-    def on_heatmap_map_arranged(self, event: HeatmapMap.Arranged) -> None:
-        """Another side, another window: the words under the map follow."""
-        event.stop()
-        if self._subject is not None and self._view is View.HEATMAP:
-            self._tell_view(self._subject)
-
-    def on_heatmap_map_too_narrow(self, event: HeatmapMap.TooNarrow) -> None:
-        """Said in the read-out's place, until there is something to read out again."""
-        event.stop()
-        self.query_one("#readout", Line).show(Text(event.words, self._look.tones.warning))
 
     def on_cosines_wanted(self, event: CosinesWanted) -> None:
         """Ask for every cosine of the sides that are shown; those under way are taken back."""
@@ -345,11 +298,7 @@ class MatrixPane(Vertical):
         if one is None or desk is None or not one.viewable or one.result is None:
             return
         sides = [field.side for field in self._fields_in_front(one) if field.whole is None]
-        running = [
-            side
-            for side in sides
-            if desk.progress(one.name, StudyKind.COSINES, side) in (Progress.QUEUED, Progress.COMPUTING)
-        ]
+        running = [side for side in sides if desk.waiting(one.name, StudyKind.COSINES, side)]
         for side in running or sides:
             (desk.cancel if running else desk.request)(one.name, StudyKind.COSINES, side)
         self.post_message(StudiesAsked())
@@ -358,31 +307,8 @@ class MatrixPane(Vertical):
         if self._scope is None:
             return
         started = monotonic()
-        match self._view:
-            case View.SWEEP:
-                self.query_one(SweepPane).tell(self._scope)
-            case View.MAP:
-                self.query_one(MapView).tell(self._scope)
-            case View.COMPARE:
-                self.query_one(CompareView).tell(self._scope)
+        self.query_one(WHOLE[self._view]).tell(self._scope)
         self._cost = monotonic() - started
-
-    def _tell_legend(self, one: Subject) -> None:
-        if one.result is None:
-            self.query_one("#legend", Line).show(Text())
-            return
-        width = max(20, self.size.width - GUTTER - 2)
-        look = self._look
-        segments = legend(look.mode, one.definition.eps, look.glyphs, width, look.colourmap)
-        self.query_one("#legend", Line).show(_text([Segment(" " * GUTTER), *segments]))
-
-    def _tell_cursor(self) -> None:
-        if self._subject is not None:
-            heat = self.query_one(HeatmapMap)
-            said = readout.read_out(
-                self._subject, heat.fields, heat.cursor, heat.block, heat.values(), self._look
-            )
-            self.query_one("#readout", Line).show(said)
 
     @property
     def _noticed(self) -> bool:
@@ -401,10 +327,3 @@ class MatrixPane(Vertical):
         switcher.current = page
         if inside and self.target.can_focus:
             self.target.focus(scroll_visible=False)
-
-
-def _text(segments: list[Segment]) -> Text:
-    text = Text(no_wrap=True)
-    for segment in segments:
-        text.append(segment.text, segment.style)
-    return text

@@ -85,6 +85,10 @@ class Picture(ScrollView, can_focus=True):
         """The picture as text."""
         return "\n".join(line.text.rstrip() for line in self._lines).rstrip()
 
+    def copied(self) -> str:
+        """What a person who copies gets."""
+        return self.plain()
+
     def waiting(self) -> Text:
         """What stands where nothing is known yet."""
         return Text(self._look.glyphs.idle, self._look.tones.muted)

@@ -1,4 +1,4 @@
-"""One line with the names of the views."""
+"""The views, and one line with their names."""
 
 from __future__ import annotations
 
@@ -21,6 +21,29 @@ class View(StrEnum):
     SWEEP = "Sweep"
     MAP = "Map"
     COMPARE = "Compare"
+
+
+PAGES = {
+    View.HEATMAP: "heatmap",
+    View.INTRUDERS: "intruders",
+    View.SPECTRUM: "spectrum",
+    View.UPDATE: "update",
+    View.SWEEP: "sweep",
+    View.MAP: "modelmap",
+    View.COMPARE: "compare",
+}
+"""The page of each view, by its id."""
+
+VECTOR = "vector"
+"""The page that a row of the table opens."""
+
+TARGETS = {
+    **{page: page for page in (*PAGES.values(), VECTOR)},
+    "heatmap": "map",
+    "intruders": "table",
+    "modelmap": "modelgrid",
+}
+"""The widget of each page that takes keys."""
 
 
 def tabs_text(view: View, look: Look, width: int) -> Text:

@@ -116,7 +116,7 @@ class UpdateView(Picture):
         one, desk = self._subject, self._desk
         if one is None or desk is None:
             return
-        if desk.progress(one.name, StudyKind.SCALINGS) in (Progress.QUEUED, Progress.COMPUTING):
+        if desk.waiting(one.name, StudyKind.SCALINGS):
             desk.cancel(one.name, StudyKind.SCALINGS)
             self.post_message(StudiesAsked())
         else:

@@ -1,0 +1,119 @@
+"""Similarity maps as lines of the screen: what stands in them where nothing is known, and their cursor."""
+
+from __future__ import annotations
+
+import numpy as np
+from rich.segment import Segment
+from rich.text import Text
+from textual.filter import LineFilter
+from textual.geometry import Region
+from textual.strip import Strip
+from textual.widget import Widget
+
+from intruder_tui.ui.look import Look
+from intruder_tui.views.painter import GUTTER
+from intruder_tui.views.panels import Panels
+
+LABEL_REACH = 6
+"""Columns on each side of a moved cursor in which the numbers over the map may change."""
+
+
+class MapCanvas(Widget, can_focus=True):
+    """Paints `Panels` and the cursor on them; which ones, and where it stands, is its heirs' matter."""
+
+    def __init__(self, look: Look, *, id: str) -> None:
+        super().__init__(id=id)
+        self._look = look
+        self._cursor = (0, 0)
+        self._remark = ""
+        self._panels: Panels | None = None
+
+    @property
+    def panels(self) -> Panels | None:
+        """The maps as they are drawn; None before the first."""
+        return self._panels
+
+    @property
+    def remark(self) -> str:
+        """What stands where nothing is known."""
+        return self._remark
+
+    @remark.setter
+    def remark(self, words: str) -> None:
+        if words != self._remark:
+            self._remark = words
+            if self._unknown():
+                self.refresh()
+
+    def _cell(self, cursor: tuple[int, int]) -> tuple[int, int]:
+        assert self._panels is not None
+        grid = self._panels.first.grid
+        return grid.row_of(cursor[0]), grid.column_of(cursor[1])
+
+    def on_focus(self) -> None:
+        """The cursor shows only where keys go."""
+        self._repaint_cursor(self._cursor)
+
+    def on_blur(self) -> None:
+        """The cursor shows only where keys go."""
+        self._repaint_cursor(self._cursor)
+
+    def get_line_filters(self) -> list[LineFilter]:
+        """All but what would translate colours that we chose."""
+        return self._look.unfiltered(super().get_line_filters())
+
+    def render_line(self, y: int) -> Strip:
+        """A line of the maps, or of what stands where nothing is known."""
+        own, width, shown = self.rich_style, self.size.width, self._panels
+        if shown is None or y >= shown.lines:
+            return Strip.blank(width, own)
+        words = self._words(y)
+        segments = (
+            [Segment(words, self._look.tones.muted)]
+            if words
+            else shown.line(y, self._cell(self._cursor), shown=self.has_focus)
+        )
+        return Strip(segments).adjust_cell_length(width, own).apply_style(own)
+
+    def _words(self, y: int) -> str:
+        """The part of the remark on a line; it stands amid the lines on which nothing is known."""
+        shown = self._panels
+        if not self._remark or shown is None or not shown.head <= y < shown.head + shown.first.lines:
+            return ""
+        lines = self._unknown()
+        width = max(20, self.size.width - GUTTER - 2)
+        words = Text(self._remark).wrap(self.app.console, min(width, 72))
+        first = shown.head + lines.start + max(0, (len(lines) - len(words)) // 2)
+        if len(words) > len(lines) or y - first not in range(len(words)):
+            return ""
+        return " " * (GUTTER + 1) + words[y - first].plain
+
+    def _unknown(self) -> range:
+        """The last lines of the maps, on which nothing is known."""
+        shown = self._panels
+        if shown is None:
+            return range(0)
+        known = [~np.isnan(painter.grid.values).all(axis=1) for painter in shown.painters]
+        last = max((int(np.flatnonzero(rows)[-1]) for rows in known if rows.any()), default=-1)
+        first = 0 if last < 0 else shown.first.lines_of(last)[-1] + 1
+        return range(first, shown.first.lines)
+
+    def _repaint_cursor(self, old: tuple[int, int]) -> None:
+        shown = self._panels
+        if shown is None:
+            return
+        painter, ends = shown.first, dict[int, int]()
+        (row, column), (new_row, new_column) = cells = self._cell(old), self._cell(self._cursor)
+        last = shown.start(len(shown.painters) - 1)
+        for at_row, at_column in cells:
+            end = last + (at_column + 1) * painter.scale.width
+            for line in painter.lines_of(at_row):
+                ends[shown.head + line] = max(end, ends.get(shown.head + line, 0))
+            if column != new_column:
+                ends[shown.head - 2] = max(end + LABEL_REACH, ends.get(shown.head - 2, 0))
+            if row != new_row:
+                ends.setdefault(shown.head + painter.middle(at_row), GUTTER)
+        # One region a line: Textual writes each from the left edge, however far to the right it begins.
+        bounds = self.size.region
+        regions = [Region(0, y, end, 1).intersection(bounds) for y, end in sorted(ends.items())]
+        self.refresh(*(region for region in regions if region.area))
