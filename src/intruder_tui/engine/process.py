@@ -9,18 +9,13 @@ from __future__ import annotations
 import contextlib
 import os
 import queue
-import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from multiprocessing import get_context, resource_tracker
+from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from intruder_tui.cache import Cache
-from intruder_tui.engine import child
 from intruder_tui.engine.jobs import Depth, Study, Work
 from intruder_tui.engine.log import drop_if_empty, note, note_trace, private_log
 from intruder_tui.engine.protocol import (
@@ -34,6 +29,7 @@ from intruder_tui.engine.protocol import (
     Stage,
 )
 from intruder_tui.engine.queue import JobQueue
+from intruder_tui.engine.spawned import GOODBYE, Spawned, make_ready, spawn
 
 _STARTS = 3
 """Starts of a worker that may fail in a row."""
@@ -41,15 +37,6 @@ _AGAIN = 1.0
 """Seconds until a worker that the system did not let us start is tried again."""
 _WORTH_INTERRUPTING = 2.0
 """Seconds a job has to have run: a new worker takes about as long to load torch."""
-_GOODBYE = 2.0
-"""Seconds to wait for the supervisor to end; it is a daemon, so an exit never hangs on it."""
-
-
-@dataclass
-class _Worker:
-    process: BaseProcess
-    connection: Connection
-    ready: bool = False
 
 
 class ProcessEngine:
@@ -83,10 +70,8 @@ class ProcessEngine:
         self._listener: Listener = lambda event: None
         self._thread: threading.Thread | None = None
         self._closing = False
-        # Under Textual sys.stderr has no descriptor, and a first start of the tracker there would fail.
-        with _deaf_to_the_terminal():
-            resource_tracker.ensure_running()
-        self._worker: _Worker | None = self._spawn()
+        make_ready()
+        self._worker: Spawned | None = self._spawn()
 
     @property
     def log_path(self) -> Path:
@@ -129,11 +114,11 @@ class ProcessEngine:
             worker.process.kill()
         self._do(lambda: None)
         if self._thread is not None and self._thread is not threading.current_thread():
-            self._thread.join(_GOODBYE)
+            self._thread.join(GOODBYE)
         worker = self._worker
         if worker is not None:
             worker.process.kill()
-            worker.process.join(_GOODBYE)
+            worker.process.join(GOODBYE)
         drop_if_empty(self._log)
 
     def _noting(self, listener: Listener) -> Listener:
@@ -180,7 +165,7 @@ class ProcessEngine:
                 self._listen(worker, ready)
             self._hand_out()
 
-    def _listen(self, worker: _Worker, ready: Sequence[object]) -> None:
+    def _listen(self, worker: Spawned, ready: Sequence[object]) -> None:
         """Take the worker's messages in, and its death after its last message."""
         alive = True
         try:
@@ -189,11 +174,11 @@ class ProcessEngine:
         except (EOFError, OSError):
             alive = False
         if not alive or worker.process.sentinel in ready:
-            worker.process.join(_GOODBYE)
+            worker.process.join(GOODBYE)
             if worker is self._worker:
                 self._on_death(worker)
 
-    def _on_event(self, worker: _Worker, event: Event) -> None:
+    def _on_event(self, worker: Spawned, event: Event) -> None:
         match event:
             case Ready(device):
                 worker.ready = True
@@ -257,15 +242,14 @@ class ProcessEngine:
             self._end_worker()
             self._listener(Dropped(job))
 
-    def _on_death(self, worker: _Worker) -> None:
-        code = worker.process.exitcode
+    def _on_death(self, worker: Spawned) -> None:
         worker.connection.close()
         self._worker = None
         job = self._forget_current()
         if job is not None:
-            self._listener(Failed(job, _epitaph(code)))
+            self._listener(Failed(job, worker.epitaph()))
         elif not worker.ready and not self._broken:
-            self._on_failed_start(f"the worker could not start: {_epitaph(code)}; see {self._log}")
+            self._on_failed_start(f"the worker could not start: {worker.epitaph()}; see {self._log}")
 
     def _on_failed_start(self, reason: str) -> None:
         """A start may fail for once, of memory or by hand, and is tried again; a series of them ends it."""
@@ -300,51 +284,10 @@ class ProcessEngine:
         with contextlib.suppress(OSError):  # a worker that died just now is noticed by its sentinel
             self._worker.connection.send(job)
 
-    def _spawn(self) -> _Worker:
-        context = get_context("spawn")
-        ours, theirs = context.Pipe()
-        process = context.Process(
-            target=child.main,
-            args=(theirs, self._device, self._cache.reopened(), str(self._log), self._niceness),
-            name="intruder-tui worker",
-            daemon=True,
-        )
-        with _deaf_to_the_terminal():
-            process.start()
-        theirs.close()
-        return _Worker(process, ours)
+    def _spawn(self) -> Spawned:
+        return spawn(self._device, self._cache, self._log, self._niceness)
 
     def _end_worker(self) -> None:
         worker, self._worker = self._worker, None
         if worker is not None:
-            worker.process.kill()
-            worker.process.join(_GOODBYE)
-            worker.connection.close()
-
-
-@contextlib.contextmanager
-def _deaf_to_the_terminal() -> Iterator[None]:
-    """A process that is started here begins with these signals blocked; `child.main` then ignores them.
-
-    A terminal sends them to us and to the worker. What becomes of the worker is decided here.
-    """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, child.OF_THE_TERMINAL)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _epitaph(code: int | None) -> str:
-    """Why a worker died, from its exit code."""
-    if code is None or code >= 0:
-        return f"the worker ended with exit code {code}"
-    name = signal.Signals(-code).name if -code in signal.Signals._value2member_map_ else f"signal {-code}"
-    hints = {
-        signal.SIGKILL: "killed by the system or by hand, most often for memory",
-        signal.SIGBUS: "a file was truncated while it was read",
-        signal.SIGSEGV: "a native library crashed",
-        signal.SIGABRT: "a native library aborted",
-    }
-    hint = hints.get(signal.Signals(-code)) if -code in signal.Signals._value2member_map_ else None
-    return f"the worker died of {name}" + (f" ({hint})" if hint else "")
+            worker.kill()
