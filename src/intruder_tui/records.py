@@ -115,6 +115,7 @@ def summary_from_record(metadata: Mapping[str, str], read: ReadArray) -> Summary
         right=_light("right", read),
         tier=Tier(document["tier"]),
         relative_norm=document["update"]["relative_norm"],
+        weight_cosine=document["weight_cosine"],
     )
 
 

@@ -178,14 +178,21 @@ class MatrixResult:
 
     def summary(self) -> Summary:
         """The part that badges, counts and sweeps need."""
-        return Summary(self.unchanged, self.left, self.right, self.tier, self.update.relative_norm)
+        return Summary(
+            self.unchanged,
+            self.left,
+            self.right,
+            self.tier,
+            self.update.relative_norm,
+            self.weight_cosine,
+        )
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Summary:
     """The light part of a result: bounds of both sides (blocks may be empty), enough for any count.
 
-    `relative_norm` is that of `Update`; None where it is not known.
+    `relative_norm` is that of `Update`, `weight_cosine` that of the result; None where it is not known.
     """
 
     unchanged: bool
@@ -193,6 +200,7 @@ class Summary:
     right: Similarity
     tier: Tier
     relative_norm: float | None = None
+    weight_cosine: float | None = None
 
     def side(self, side: Side) -> Similarity:
         """The similarity on one side."""

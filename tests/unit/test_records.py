@@ -84,6 +84,10 @@ def test_round_trip(result: MatrixResult) -> None:
     light = summary_from_record(metadata, arrays.__getitem__)
     assert_same(light.left, dataclasses.replace(result.left, block=empty_similarity().block, traits=None))
     assert light.tier is result.tier
+    assert (light.relative_norm, light.weight_cosine) == (
+        result.update.relative_norm,
+        result.weight_cosine,
+    )
 
 
 @given(results(), st.data())

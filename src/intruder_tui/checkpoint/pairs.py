@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from intruder_tui.checkpoint.recipes import Recipe, adapter_rank
+from intruder_tui.checkpoint.recipes import Recipe, adapter_rank, built_on
 
 
 class RowKind(StrEnum):
@@ -46,6 +46,11 @@ class MatrixPair:
     def untouched(self) -> bool:
         """The tuned side is the very same stored tensor: an adapter that left this matrix alone."""
         return self.base == self.tuned
+
+    @property
+    def built_on_base(self) -> bool:
+        """W1 is made from W0 itself, by an adapter: the two belong together, whatever the update's size."""
+        return built_on(self.tuned, self.base)
 
     @property
     def adapter_rank(self) -> int | None:

@@ -276,6 +276,13 @@ def adapter_rank(recipe: Recipe) -> int | None:
     return recipe.update.rank if isinstance(recipe, Adapted | Dora | Reinitialised) else None
 
 
+def built_on(recipe: Recipe, base: Recipe) -> bool:
+    """Whether a recipe adapts the very matrix that `base` gives."""
+    if not isinstance(recipe, Adapted | Dora | Reinitialised | ReplacedRows | Hosted):
+        return False
+    return recipe.base == base or built_on(recipe.base, base)
+
+
 def tensors(recipe: Recipe) -> Iterator[StoredTensor]:
     """Every stored tensor a recipe reads, in a fixed order."""
     return _stored_in(recipe)

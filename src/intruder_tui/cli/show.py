@@ -107,6 +107,7 @@ def _print(session: Session, name: str, definition: Definition, *, ascii_only: b
         name,
         result,
         definition,
+        built_on_base=(pair := session.row(name).pair) is not None and pair.built_on_base,
         width=console.width,
         glyphs=glyphs(ascii_only=ascii_only),
         colours=resolve(ColourMode.AUTO, console.color_system, no_color=console.no_color),

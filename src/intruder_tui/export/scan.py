@@ -16,6 +16,7 @@ from intruder_tui.export.remarks import pairing_remarks
 from intruder_tui.export.sources import definition_document, source_document, versions_document
 from intruder_tui.findings.ledger import State
 from intruder_tui.results import MatrixResult, Tier
+from intruder_tui.views.sentence import totals_remarks
 
 SCHEMA = 1
 
@@ -112,7 +113,7 @@ def _tuned(session: Session, definition: Definition) -> dict[str, Any]:
         "clustered": totals.clustered,
         "failed": totals.failed,
         "refused": totals.refused,
-        "remarks": pairing_remarks(session.pairing),
+        "remarks": [*totals_remarks(totals), *pairing_remarks(session.pairing)],
         "matrices": matrices,
     }
 

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from intruder_tui.checkpoint.pairs import Pairing, Row, RowKind
 from intruder_tui.definition import Definition
+from intruder_tui.findings.kinship import Kinship, kinship
 from intruder_tui.findings.tally import Strongest, Tallies, Tally, Totals
 from intruder_tui.results import Summary
 
@@ -39,6 +40,7 @@ class Ledger:
         self._states = {row.name: _state_at_rest(row) for row in pairing.rows}
         self._keys: dict[str, str] = {}
         self._summaries: dict[str, Summary] = {}
+        self._kinships: dict[str, Kinship] = {}
         self._reasons: dict[str, str] = {}
         self._stages: dict[str, str] = {}
         self._refining: set[str] = set()
@@ -116,7 +118,7 @@ class Ledger:
     def totals(self, definition: Definition) -> Totals:
         """Sums over the matrices analysed by default; what was refused is counted over all rows."""
         intruders = carriers = answered = failed = pending = 0
-        undecided = borderline = clustered = unchanged = 0
+        undecided = borderline = clustered = unchanged = unrelated = outgrown = 0
         for name in self._default:
             state = self._states[name]
             failed += state is State.FAILED
@@ -126,6 +128,8 @@ class Ledger:
                 continue
             answered += 1
             unchanged += state is State.UNCHANGED
+            unrelated += self._kinships.get(name) is Kinship.UNRELATED
+            outgrown += self._kinships.get(name) is Kinship.OUTGROWN
             intruders += count
             carriers += count > 0
             tally = self.tally(name, definition)
@@ -145,6 +149,8 @@ class Ledger:
             clustered=clustered,
             unchanged=unchanged,
             refused=self._refused,
+            unrelated=unrelated,
+            outgrown=outgrown,
         )
 
     def strongest(self, definition: Definition) -> Strongest | None:
@@ -170,6 +176,12 @@ class Ledger:
         self._keys[name] = key
         self._summaries[name] = summary
         self._tallies.forget(name)
+        pair = self._rows[name].pair
+        self._kinships[name] = kinship(
+            summary.weight_cosine,
+            summary.relative_norm,
+            built_on_base=pair is not None and pair.built_on_base,
+        )
         self._states[name] = State.UNCHANGED if summary.unchanged else State.DONE
 
     def _settle(self, name: str) -> None:
@@ -190,6 +202,7 @@ class Ledger:
         self._tallies.forget(name)
         self._keys.pop(name, None)
         self._summaries.pop(name, None)
+        self._kinships.pop(name, None)
         self._states[name] = _state_at_rest(self._rows[name])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from intruder_tui.definition import Definition, Verdict
+from intruder_tui.findings.kinship import FEWEST
 from intruder_tui.results import Summary
 
 
@@ -22,6 +23,7 @@ class Totals:
         clustered: vectors below eps that a cluster of tied base vectors holds together; not counted.
         unchanged: answered matrices whose dW is zero.
         refused: rows that can't be compared; they are none of `matrices`.
+        unrelated, outgrown: changed matrices of that `Kinship`.
     """
 
     intruders: int
@@ -35,6 +37,18 @@ class Totals:
     clustered: int = 0
     unchanged: int = 0
     refused: int = 0
+    unrelated: int = 0
+    outgrown: int = 0
+
+    @property
+    def changed(self) -> int:
+        """Answered matrices whose dW is not zero."""
+        return self.answered - self.unchanged
+
+    @property
+    def base_doubtful(self) -> bool:
+        """Whether so many matrices look unrelated that this is hardly the base that was tuned."""
+        return self.changed >= FEWEST and 2 * self.unrelated > self.changed
 
     @property
     def open(self) -> int:
@@ -49,7 +63,7 @@ class Totals:
     @property
     def progress(self) -> tuple[int, int]:
         """How many matrices are analysed, of how many; one that equals the base's counts in neither."""
-        return self.answered - self.unchanged, self.matrices - self.unchanged
+        return self.changed, self.matrices - self.unchanged
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,8 +91,10 @@ def title(one: Subject, look: Look) -> Text:
 def finding(one: Subject, look: Look) -> Text:
     """What was found on the matrix, or how far its answer is."""
     if one.result is not None and one.viewable:
-        notes = [*remarks(one.result, one.definition)]
-        notes += one.row.pair.notes if one.row.pair else ()
+        pair = one.row.pair
+        built_on_base = pair is not None and pair.built_on_base
+        notes = remarks(one.result, one.definition, built_on_base=built_on_base)
+        notes += pair.notes if pair else ()
         coming = ""
         if one.refining:
             coming = (

@@ -16,7 +16,7 @@ from intruder_tui.ui.outline import short_name
 from intruder_tui.ui.studying import UnderWay
 from intruder_tui.ui.widgets.header import HeaderState
 from intruder_tui.views.numbers import plural
-from intruder_tui.views.sentence import session_sentence, without_answer
+from intruder_tui.views.sentence import base_doubt, outgrown, session_sentence, without_answer
 
 
 def header_state(
@@ -66,12 +66,17 @@ def findings(session: Session, definition: Definition, look: Look) -> Text:
         text = Text(f"Nothing can be computed: {printable(session.broken, 400)}", tones.warning)
     else:
         totals = session.totals(definition)
-        text = Text(session_sentence(totals, strongest(session, definition), definition, look.glyphs))
+        text = Text()
+        if doubt := base_doubt(totals):  # no sentence of its own: the line leaves out whole ones
+            text.append(f"{doubt}; ", tones.warning)
+        text.append(session_sentence(totals, strongest(session, definition), definition, look.glyphs))
         left = totals.matrices - totals.answered - totals.failed
         if left and totals.answered == totals.unchanged and not totals.pending:
             text.append(f"; {scan} analyses all {left}, {enter} the one under the cursor")
         elif left and not totals.pending:
             text.append(f"; {scan} analyses the other {left}")
+        if larger := outgrown(totals):
+            text.append(f"   {larger}.", tones.muted)
     for note in session.pairing.notes:
         text.append(f"  {printable(note, 400)}", tones.muted)
     return text

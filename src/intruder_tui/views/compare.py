@@ -28,6 +28,7 @@ def comparison_view(
 ) -> RenderableType:
     """Totals, then the matrices with something to count; those without an intruder anywhere are summed up.
 
+    A line of `base_doubts` stands before all that where there is one.
     Names leave out what all layers' names begin with. With `eps` no cosine is rounded across it.
     """
     tone = tones(mode)
@@ -56,14 +57,35 @@ def comparison_view(
             *(Text(cell, style) for cell, style in zip(cells, styles, strict=True)),
         )
     parts: list[RenderableType] = [table]
+    if doubts := base_doubts(one):
+        line = doubts if len(doubts) <= width else doubts[: width - len(glyphs.ellipsis)] + glyphs.ellipsis
+        parts.insert(0, Text(line, tone.warning))
     if len(telling) > most:
         parts.append(Text(f"{len(telling) - most} more", tone.muted))
     quiet = sum(all(c.certain == 0 and not c.undecided for c in row.counts) for row in one.rows)
     facts = [f"{numbers.plural(quiet, 'matrix', 'matrices')} without an intruder in any"] if quiet else []
-    facts += [printable(text) for text in _missing(one)]
+    facts += [printable(text) for text in (*_missing(one), *_outgrown(one))]
     if facts:
         parts += [Text(), Text("; ".join(facts) + ".", tone.muted)]
     return Group(*parts)
+
+
+def base_doubts(one: Comparison) -> str:
+    """The question whether this is every checkpoint's base, on a line; empty where nothing suggests it."""
+    doubted = [
+        f"{printable(label)} {total.unrelated} of {total.changed}"
+        for label, total in zip(one.labels, one.totals, strict=True)
+        if total.base_doubtful
+    ]
+    return f"Is this the right base? Weights unrelated: {', '.join(doubted)}" if doubted else ""
+
+
+def _outgrown(one: Comparison) -> list[str]:
+    return [
+        f"{label}: the update is larger than the weight in {total.outgrown} of {total.changed}"
+        for label, total in zip(one.labels, one.totals, strict=True)
+        if total.outgrown
+    ]
 
 
 def _missing(one: Comparison) -> list[str]:

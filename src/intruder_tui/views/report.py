@@ -38,17 +38,21 @@ def matrix_report(
     result: MatrixResult,
     definition: Definition,
     *,
+    built_on_base: bool = False,
     width: int = 80,
     glyphs: Glyphs = UNICODE,
     colours: ColourMode = ColourMode.TRUECOLOR,
 ) -> RenderableType:
-    """Title, finding, heatmap, table and measures of one matrix; `colours` must be resolved, not AUTO."""
+    """Title, finding, heatmap, table and measures of one matrix.
+
+    `built_on_base` where an adapter makes W1 from W0 itself; `colours` must be resolved, not AUTO.
+    """
     tone = tones(colours)
     parts: list[RenderableType] = [
         title(name, result, glyphs),
         Text(matrix_sentence(result, definition, glyphs)),
     ]
-    parts += [Text(fact, tone.muted) for fact in remarks(result, definition)]
+    parts += [Text(fact, tone.muted) for fact in remarks(result, definition, built_on_base=built_on_base)]
     if not result.unchanged:
         count = len(result.summary().intruders(definition))
         parts += [Text(str(inference), tone.muted) for inference in inferences(count)]

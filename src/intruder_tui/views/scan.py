@@ -1,4 +1,4 @@
-"""A scan on paper: the sentence, then the matrices that hold intruders, then what has no answer."""
+"""A scan on paper: doubts about the base, the sentence, the matrices with intruders, what has no answer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from intruder_tui.checkpoint.names import printable
 from intruder_tui.definition import Definition
 from intruder_tui.findings.scan import Carrier, Scan, Trouble
 from intruder_tui.views.numbers import cosine, percent
-from intruder_tui.views.sentence import session_sentence
+from intruder_tui.views.sentence import session_sentence, totals_remarks
 
 
 def scan_report(scan: Scan, definition: Definition) -> RenderableType:
@@ -24,7 +24,8 @@ def scan_report(scan: Scan, definition: Definition) -> RenderableType:
     if strongest is not None:
         strongest = replace(strongest, name=printable(strongest.name.removesuffix(".weight")))
     finding = session_sentence(scan.totals, strongest, definition)
-    parts: list[RenderableType] = [Text(f"{title}   {setting}", style="bold"), Text(finding)]
+    doubts = [Text(remark) for remark in totals_remarks(scan.totals)]
+    parts: list[RenderableType] = [Text(f"{title}   {setting}", style="bold"), *doubts, Text(finding)]
     if scan.carriers:
         parts += [Text(), _table(scan.carriers, definition)]
     parts += [Text(_line(trouble)) for trouble in scan.troubles]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from intruder_tui.definition import Definition, Verdict
+from intruder_tui.findings.kinship import UNRELATED_BELOW, Kinship, kinship
 from intruder_tui.findings.tally import Strongest, Totals
 from intruder_tui.results import MatrixResult, Similarity
 from intruder_tui.views import numbers
@@ -18,10 +19,6 @@ FORGETTING = (
     "More intruders went with more forgetting at equal accuracy: Spearman 0.97 on RoBERTa, 0.59 on "
     "Llama-2-7B (arXiv 2410.21228 v3)."
 )
-
-
-UNRELATED_BELOW = 0.3
-"""Cosine of W0 and W1, as vectors, below which they are hardly versions of one weight."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +82,34 @@ def without_answer(totals: Totals) -> list[str]:
     return [f"{number} {word}" for number, word in counted if number]
 
 
+def base_doubt(totals: Totals) -> str:
+    """The question whether this is the base at all, without a full stop; empty where nothing suggests it."""
+    if not totals.base_doubtful:
+        return ""
+    return f"Is this the right base? Weights unrelated in {totals.unrelated} of {totals.changed}"
+
+
+def outgrown(totals: Totals) -> str:
+    """In how many matrices the update is larger than the weight, without a full stop; empty for none."""
+    if not totals.outgrown:
+        return ""
+    return f"The update is larger than the weight in {totals.outgrown} of {totals.changed}"
+
+
+def totals_remarks(totals: Totals) -> list[str]:
+    """What the sizes of a whole checkpoint's weights and updates say, a sentence each."""
+    remarks = []
+    if doubt := base_doubt(totals):
+        why = (
+            f"cos(W0, W1) is below {UNRELATED_BELOW:.2f} there; a fine-tuned weight's is near 1, that of an "
+            "unrelated, permuted or transposed one near 0"
+        )
+        remarks.append(f"{doubt} changed matrices: {why}.")
+    if larger := outgrown(totals):
+        remarks.append(f"{larger} changed matrices: dW is more than 100 % of W0 in norm there.")
+    return remarks
+
+
 def matrix_sentence(result: MatrixResult, definition: Definition, glyphs: Glyphs = UNICODE) -> str:
     """The finding on one matrix: which vectors match no base vector, or how well they all match."""
     if result.unchanged:
@@ -138,24 +163,31 @@ def _meaning(similarity: Similarity, found: Sequence[int]) -> str:
     return " New directions."
 
 
-def remarks(result: MatrixResult, definition: Definition) -> list[str]:
-    """Further facts on a matrix, a sentence each, the most telling first."""
+def remarks(result: MatrixResult, definition: Definition, *, built_on_base: bool = False) -> list[str]:
+    """Further facts on a matrix, a sentence each, the most telling first.
+
+    `built_on_base` where an adapter makes W1 from W0 itself.
+    """
     if result.unchanged:
         return []
     floor = floor_of(result.shape, definition.side)
     update = result.update
     facts = []
-    if result.weight_cosine is not None and result.weight_cosine < UNRELATED_BELOW:
+    kin = kinship(result.weight_cosine, update.relative_norm, built_on_base=built_on_base)
+    if kin is Kinship.UNRELATED:
         facts.append(
             f"The cosine of the two weights is {result.weight_cosine:.2f}; a fine-tuned one is near 1: these "
             "look unrelated, permuted or transposed."
         )
-    if doubt := warning(update):
-        facts.append(doubt)
     size = f"dW is {numbers.percent(update.relative_norm)} of W0 in norm"
     if update.effective_rank is not None:
         size += f", effective rank {update.effective_rank:.1f}"
-    facts.append(size + ".")
+    if kin is Kinship.OUTGROWN:
+        facts.append(f"The update is larger than the weight: {size}.")
+    if doubt := warning(update):
+        facts.append(doubt)
+    if kin is not Kinship.OUTGROWN:
+        facts.append(size + ".")
     facts.append(f"A random direction would reach about {floor:.2f}.")
     m, n = result.shape
     if (definition.side.value == "U") == (m > n) and m != n:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from rich.console import Console
 from tests.support.engines import SilentEngine
@@ -161,3 +163,20 @@ def test_it_fits_and_keeps_the_ends_of_names(width: int) -> None:
     lines = shown(two(), width)
     assert max(len(line) for line in lines) <= width
     assert any("q_proj" in line for line in lines)
+
+
+def test_a_doubtful_base_stands_on_a_line_before_the_table() -> None:
+    names = [f"layers.{n}.w.weight" for n in range(3)]
+    plain = planted(64, 48)
+    strange = replace(plain, weight_cosine=0.01)
+    sessions = [
+        session([matrix_row(name) for name in names], SilentEngine(), dict.fromkeys(names, one), names, tuned)
+        for one, tuned in ((plain, "good"), (strange, "other-seed"))
+    ]
+    for each in sessions:
+        each.prime()
+    lines = shown(sessions, 80)
+    assert lines[0] == "Is this the right base? Weights unrelated: other-seed 3 of 3"
+    assert lines[1].startswith("matrix")
+    assert len(shown(sessions, 40)[0]) == 40
+    assert not any("right base" in line for line in shown(sessions[:1] * 2))

@@ -12,7 +12,13 @@ from intruder_tui.definition import Definition, Side
 from intruder_tui.findings.tally import Strongest, Totals
 from intruder_tui.results import MatrixResult, Traits
 from intruder_tui.views.glyphs import ASCII
-from intruder_tui.views.sentence import inferences, matrix_sentence, remarks, session_sentence
+from intruder_tui.views.sentence import (
+    inferences,
+    matrix_sentence,
+    remarks,
+    session_sentence,
+    totals_remarks,
+)
 
 PAPER = Definition()
 
@@ -143,6 +149,23 @@ def test_weights_that_are_hardly_versions_of_each_other_are_doubted_first() -> N
         first = remarks(replace(planted(), weight_cosine=cosine), PAPER)[0]
         assert ("look unrelated, permuted or transposed" in first) is doubted
     assert "is 0.05; a fine-tuned one is near 1" in remarks(replace(planted(), weight_cosine=0.05), PAPER)[0]
+
+
+def test_an_adapter_that_outgrows_its_base_is_not_called_unrelated() -> None:
+    plain = planted()
+    large = replace(plain, weight_cosine=0.15, update=replace(plain.update, relative_norm=6.74))
+    facts = remarks(large, PAPER, built_on_base=True)
+    assert facts[0].startswith("The update is larger than the weight: dW is 674 % of W0 in norm, effective")
+    assert "unrelated" not in " ".join(facts)
+    assert " ".join(facts).count("674 %") == 1
+
+
+def test_a_wrong_base_is_asked_about_and_a_large_update_told() -> None:
+    assert totals_remarks(totals(answered=224, unrelated=112)) == []
+    (question,) = totals_remarks(totals(answered=224, unchanged=4, unrelated=111))
+    assert question.startswith("Is this the right base? Weights unrelated in 111 of 220 changed matrices: ")
+    (large,) = totals_remarks(totals(answered=21, outgrown=9))
+    assert large.startswith("The update is larger than the weight in 9 of 21 changed matrices: ")
 
 
 def test_inferences_are_marked_and_sourced() -> None:

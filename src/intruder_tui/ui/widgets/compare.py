@@ -18,12 +18,12 @@ from intruder_tui.ui.messages import Jumped, StudiesAsked
 from intruder_tui.ui.outline import short_name
 from intruder_tui.ui.scope import Scope, training_steps
 from intruder_tui.ui.widgets.picture import Picture
-from intruder_tui.views.compare import MOST_ROWS, comparison_view
+from intruder_tui.views.compare import MOST_ROWS, base_doubts, comparison_view
 from intruder_tui.views.series import SeriesView
 from intruder_tui.views.tracks import FollowedStep, TracksView
 
 HEADS = 2
-"""Lines over the first matrix: the heads, and the sums over all matrices."""
+"""Lines over the first matrix: the heads, and the sums over all matrices; a doubted base has one more."""
 SERIES = 24
 """Lines a series may take."""
 FOLLOW = (
@@ -65,9 +65,13 @@ class CompareView(Picture):
         return self._names[self._cursor] if self._names else None
 
     @property
+    def _heads(self) -> int:
+        return HEADS + bool(self._comparison is not None and base_doubts(self._comparison))
+
+    @property
     def row(self) -> str:
         """The line under the cursor."""
-        at = self._cursor + HEADS
+        at = self._cursor + self._heads
         return self._lines[at].text.strip() if self._names and at < len(self._lines) else ""
 
     def copied(self) -> str:
@@ -99,7 +103,7 @@ class CompareView(Picture):
         self._followed = followed_steps(scope, self._steps)
         self.repaint()
         if self._names and before is not None and before.name != scope.name:
-            self.reveal(self._cursor + HEADS)
+            self.reveal(self._cursor + self._heads)
 
     def drawn(self, width: int, lines: int) -> RenderableType:
         """The table, then the series of the selected matrix and of all of them."""
@@ -147,14 +151,14 @@ class CompareView(Picture):
         """The cursor shows on the table's row."""
         if not self._names or len(self._scope.sessions if self._scope else ()) < 2:
             return range(0)
-        return range(self._cursor + HEADS, self._cursor + HEADS + 1)
+        return range(self._cursor + self._heads, self._cursor + self._heads + 1)
 
     def action_move(self, step: int) -> None:
         """Move by a matrix; beyond the last one the view scrolls on to what stands below."""
         if 0 <= self._cursor + step < len(self._names):
             self._cursor += step
             self.repaint()
-            self.reveal(self._cursor + HEADS if self._cursor else 0)
+            self.reveal(self._cursor + self._heads if self._cursor else 0)
         elif step > 0:
             self.scroll_relative(y=1, animate=False)
         elif self.scroll_offset.y:
@@ -165,7 +169,7 @@ class CompareView(Picture):
         if self._names:
             self._cursor = range(len(self._names))[which]
             self.repaint()
-            self.reveal(self._cursor + HEADS if self._cursor else 0)
+            self.reveal(self._cursor + self._heads if self._cursor else 0)
 
     def action_follow(self) -> None:
         """Ask every checkpoint for the selected matrix's tuned vectors; take back what is under way."""
