@@ -32,7 +32,7 @@ FOLLOW = (
 )
 ALONE = (
     "One tuned checkpoint is open. To compare several of one base, name them all: "
-    "intruder-tui BASE TUNED TUNED2. A training directory opens every checkpoint-N in it."
+    "intruder-tui BASE TUNED TUNED2. With --series a training directory opens every checkpoint-N in it."
 )
 
 
