@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 from textual.app import ComposeResult
@@ -33,6 +34,23 @@ PARTS = {view: (view.value,) for view in View} | {
 """What a view is made of, by the glossary's names."""
 
 
+class Drawn:
+    """A renderable that is drawn once for each width: laying out and painting ask for it several times."""
+
+    def __init__(self, content: RenderableType) -> None:
+        self._content = content
+        self._lines: dict[int, list[list[Segment]]] = {}
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """The lines, without what a height at hand would cut or fill."""
+        width = options.max_width
+        if width not in self._lines:
+            self._lines[width] = console.render_lines(self._content, options.update(height=None), pad=False)
+        for line in self._lines[width]:
+            yield from line
+            yield Segment.line()
+
+
 class Sheet(VerticalScroll):
     """A scrolling sheet over the screen."""
 
@@ -44,7 +62,8 @@ class Sheet(VerticalScroll):
     ]
 
     def __init__(self, content: RenderableType, look: Look, title: str, close: str) -> None:
-        super().__init__(Static(content, markup=False), classes="sheet")
+        super().__init__(Static(Drawn(content), markup=False), classes="sheet")
+        self.styles.scrollbar_gutter = "stable"  # else it is laid out for two widths
         self.border_title = Text(f" {title} ")
         keys = look.keys
         self.border_subtitle = Text(f" {close} closes   {keys['sheet.down']} {keys['sheet.up']} scroll ")
