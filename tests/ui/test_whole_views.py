@@ -186,7 +186,7 @@ async def test_training_steps_are_shown_as_a_series() -> None:
         await one.press("7")
         text = one.main.query_one(CompareView).plain()
         assert "layers.1 q_proj over the training steps" in text
-        assert "first intruder j" in text
+        assert "first j" in text
         for number in ("100", "200"):
             assert any(number in line.split() for line in text.splitlines())
 

@@ -29,7 +29,8 @@ def comparison_view(
     """Totals, then the matrices with something to count; those without an intruder anywhere are summed up.
 
     A line of `base_doubts` stands before all that where there is one.
-    Names leave out what all layers' names begin with. With `eps` no cosine is rounded across it.
+    Names leave out what all layers' names begin with, and long labels what all labels begin with. With `eps` no
+    cosine is rounded across it.
     """
     tone = tones(mode)
     telling = telling_rows(one)
@@ -39,7 +40,8 @@ def comparison_view(
         [*(count_text(count, glyphs, eps) for count in row.counts), _difference(row, glyphs)] for row in shown
     ]
     longest = max(8, min(LONGEST_LABEL, (width - 30) // max(1, len(one.labels))))
-    heads = [*(_shortened(label, longest, glyphs) for label in one.labels), last]
+    labels = one.labels if max(map(len, one.labels)) <= longest else naming.stems(one.labels)
+    heads = [*(_shortened(label, longest, glyphs) for label in labels), last]
     widths = [max(len(cell) for cell in cells) for cells in zip(heads, *texts, strict=True)]
     room = max(12, width - sum(widths) - 2 * len(widths))
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style=tone.muted)

@@ -147,7 +147,7 @@ def view_entries(view: str, keys: Mapping[str, str], glyphs: Glyphs = UNICODE) -
         "Series": [
             ("step", "from the trainer's state beside the weights, else from the directory's name"),
             ("lowest, at j", "the smallest best(j), j < k, at this step, and the rank of that vector"),
-            ("first intruder j", "the smallest rank of any intruder at this step"),
+            ("first j", "the smallest rank of any intruder at this step"),
             ("a line", "joins the steps' lowest values: results can't tell whether the vector is the same"),
             (
                 "followed",

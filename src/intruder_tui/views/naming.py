@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from rich.cells import cell_len, set_cell_size
 
@@ -21,6 +21,15 @@ def trunk(names: Iterable[str]) -> str:
 def within(name: str, trunk: str) -> str:
     """A name as the tree's orders have it: "3.self_attn.q_proj"."""
     return name.removeprefix(trunk).removesuffix(SUFFIX)
+
+
+def stems(labels: Sequence[str]) -> list[str]:
+    """Labels without the words that all begin with: "run/checkpoint-5", "run/checkpoint-20" are "5", "20"."""
+    words = [_WORDS.split(label) for label in labels]
+    same = 0
+    while len(words) > 1 and all(len(one) > same + 1 and one[same] == words[0][same] for one in words):
+        same += 1
+    return ["".join(one[same:]) for one in words]
 
 
 def fitted(name: str, room: int, ellipsis: str) -> str:
@@ -55,4 +64,5 @@ def _end(text: str, cells: int) -> str:
 
 
 _TRUNK = re.compile(r"[^0-9]*?\.(?=[0-9]+\.)")
+_WORDS = re.compile(r"(?<=[/_-])")
 _LAYER = re.compile(r"(?:[^0-9]*?\.)?([0-9]+)(?=\.)")

@@ -13,7 +13,7 @@ from rich.text import Text
 from intruder_tui.checkpoint.names import printable
 from intruder_tui.definition import Definition
 from intruder_tui.findings.series import Step, positions
-from intruder_tui.views import numbers
+from intruder_tui.views import naming, numbers
 from intruder_tui.views.glyphs import UNICODE, Glyphs
 from intruder_tui.views.palette import ColourMode, tones
 from intruder_tui.views.plot import Curve, Plot
@@ -104,10 +104,9 @@ class SeriesView:
 
 
 GAP = 2
-SPARED = ("σ", "update", "first intruder j", "step", "at j")
+SPARED = ("σ", "update", "first j", "step", "at j")
 """Columns that go where there is little room, the first one first; a label mostly names its step."""
-LABEL = 10
-"""Cells of a checkpoint's label at least."""
+LABEL = "checkpoint"
 
 
 def series_table(
@@ -119,7 +118,8 @@ def series_table(
 ) -> Table:
     """A row a step: count, lowest best cosine with its rank and sigma, highest-ranking intruder.
 
-    Columns that `width` has no room for are left out: no number is cut.
+    Labels leave out what all begin with, and are no column where the steps are left of them. Columns that
+    `width` has no room for are left out: no number is cut.
     """
     tone = tones(mode)
     columns = {
@@ -128,25 +128,27 @@ def series_table(
         "lowest": [_lowest(step, definition, glyphs) for step in steps],
         "at j": [glyphs.dash if step.lowest is None else str(step.lowest.j) for step in steps],
         "σ": [_sigma(step, glyphs) for step in steps],
-        "first intruder j": [
-            glyphs.dash if step.foremost is None else str(step.foremost.j) for step in steps
-        ],
+        "first j": [glyphs.dash if step.foremost is None else str(step.foremost.j) for step in steps],
         "update": [
             glyphs.dash if step.relative_norm is None else numbers.percent(step.relative_norm)
             for step in steps
         ],
     }
+    labels = naming.stems([printable(step.label, 40) for step in steps])
+    named = labels != columns["step"]
+    spared = [head for head in SPARED if named or head != "step"]
     sizes = {head: max(len(head), *map(len, cells)) + GAP for head, cells in columns.items()}
-    for head in SPARED:
-        if LABEL + sum(sizes.values()) > width:
+    for head in spared:
+        if len(LABEL) * named + sum(sizes.values()) > width:
             del columns[head], sizes[head]
     table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style=tone.muted)
-    table.add_column("checkpoint", overflow="ellipsis", no_wrap=True, min_width=LABEL)
+    if named:
+        table.add_column(LABEL, overflow="ellipsis", no_wrap=True, min_width=len(LABEL))
     for head in columns:
         table.add_column(glyphs.sigma if head == "σ" else head, justify="right", no_wrap=True)
     for place, step in enumerate(steps):
         style = tone.accent if step.certain else tone.text
-        cells = [printable(step.label, 40), *(column[place] for column in columns.values())]
+        cells = [*labels[place : place + named], *(column[place] for column in columns.values())]
         table.add_row(*(Text(cell, style) for cell in cells))
     return table
 

@@ -18,6 +18,7 @@ from intruder_tui.engine.session import Session
 from intruder_tui.findings.comparison import Count, comparison, labels
 from intruder_tui.views.compare import comparison_view, count_text
 from intruder_tui.views.glyphs import ASCII
+from intruder_tui.views.naming import stems
 from intruder_tui.views.palette import ColourMode
 
 
@@ -104,6 +105,15 @@ def test_matrices_that_equal_the_base_are_no_part_of_a_sum() -> None:
     assert not compared.everything.counts[1].partial
     assert compared.everything.difference is None
     assert "todo 0 of 1 analysed" in " ".join(shown([one, other]))
+
+
+def test_long_labels_leave_out_what_they_share() -> None:
+    runs = [llama_session(SilentEngine(), tuned=f"run/checkpoint-{step}") for step in (5, 20, 60)]
+    assert shown(runs, 60)[0].split() == ["matrix", "5", "20", "60", "spread"]
+    assert shown(runs, 120)[0].split()[1] == "run/checkpoint-5"
+    assert stems(["lora-r8", "full"]) == ["lora-r8", "full"]
+    assert stems(["run/checkpoint-2", "run/checkpoint-20"]) == ["2", "20"]
+    assert stems(["run", "run/checkpoint-20"]) == ["run", "run/checkpoint-20"]
 
 
 def test_a_matrix_that_one_lacks_has_no_count() -> None:
