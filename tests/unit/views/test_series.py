@@ -84,12 +84,10 @@ def test_it_fits_and_says_what_a_line_does_not_mean(width: int, lines: int, glyp
     text = shown(growing(), width, lines, glyphs)
     assert max(len(line) for line in text) <= width
     assert " ".join(" ".join(text).split()).endswith(FOLLOWED)
-    table = [line.split() for line in text[-12:]]
-    heads = next(row for row in table if "count" in row)
-    rows = [row for row in table if row[:1] in (["0"], ["100"], ["200"], ["300"])]
-    assert heads == ["step", "count", "lowest", "at", "j", glyphs.sigma, "first", "j", "update"]
-    assert len(rows) == 4
-    assert all(row[-1] == "%" for row in rows)
+    table = [line.split() for line in text]
+    heads = ["step", "count", "lowest", "at", "j", glyphs.sigma, "first", "j", "update"]
+    first = table.index(heads) + 1
+    assert [row[0] for row in table[first : first + 4]] == ["0", "100", "200", "300"]
     assert "…" not in " ".join(text)
 
 
