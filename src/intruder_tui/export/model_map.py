@@ -229,7 +229,7 @@ def _number(cell: Cell, measure: Measure) -> str:
                 return "·"
             return f"{low:.0f}{'~' if high > low else ''}"
         case Measure.LOWEST:
-            return f"{'≤' if low < high else ''}{high:.2f}".replace("0.", ".", 1)
+            return numbers.at_most(low, high).replace("0.", ".", 1)
         case Measure.RELATIVE:
             return numbers.percent(low).replace(" ", "")
         case _:

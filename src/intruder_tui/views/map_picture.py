@@ -209,7 +209,7 @@ class MapPicture:
                 none = glyphs.idle if cell.missing else glyphs.none
                 text = none if high == 0 else f"{low:.0f}{glyphs.undecided if high > low else ''}"
             case Measure.LOWEST:
-                text = f"{high:.2f}" if low == high else f"{glyphs.undecided}{high:.2f}"
+                text = f"{high:.2f}" if low == high else f"{glyphs.undecided}{numbers.ceiling(high)}"
                 text = text.replace("0.", ".", 1) if width < NUMBER else text
             case Measure.RELATIVE:
                 text = numbers.percent(low).replace(" %", "%").replace("< ", "<")

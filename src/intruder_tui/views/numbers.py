@@ -24,9 +24,9 @@ def cosine(
     places = _places(lambda places: _misleads(upper, _raised(upper, places), eps), decimals)
     low = _lowered(lower, places)
     if low <= 0:
-        return f"{glyphs.at_most}{_raised(upper, places):.{places}f}"
+        return f"{glyphs.at_most}{ceiling(upper, places)}"
     places = _places(lambda places: _misleads(lower, _lowered(lower, places), eps), places)
-    return f"{_lowered(lower, places):.{places}f}{glyphs.to}{_raised(upper, places):.{places}f}"
+    return f"{_lowered(lower, places):.{places}f}{glyphs.to}{ceiling(upper, places)}"
 
 
 def at_most(lower: float, upper: float, *, eps: float | None = None, glyphs: Glyphs = UNICODE) -> str:
@@ -34,7 +34,12 @@ def at_most(lower: float, upper: float, *, eps: float | None = None, glyphs: Gly
     if lower == upper:
         return _value(lower, 2, eps)
     places = _places(lambda places: _misleads(upper, _raised(upper, places), eps), 2)
-    return f"{glyphs.at_most.strip()}{_raised(upper, places):.{places}f}"
+    return f"{glyphs.at_most.strip()}{ceiling(upper, places)}"
+
+
+def ceiling(upper: float, decimals: int = 2) -> str:
+    """The upper bound of a cosine, never below what it is."""
+    return f"{_raised(upper, decimals):.{decimals}f}"
 
 
 def _value(value: float, decimals: int, eps: float | None) -> str:

@@ -110,7 +110,7 @@ def vector_sentence(one: VectorProfile, eps: float, glyphs: Glyphs = UNICODE) ->
         return head
     most = one.most_beyond
     return f"{head} {one.beyond} of them lie beyond the {len(one.cosines)} shown; best(j) covers them" + (
-        f", and none exceeds {math.ceil(1000 * most) / 1000:.3f}." if most < one.upper else "."
+        f", and none exceeds {numbers.ceiling(most, 3)}." if most < one.upper else "."
     )
 
 

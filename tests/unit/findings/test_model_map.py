@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 from tests.support.engines import SilentEngine
 from tests.support.llama import REFUSED, SAME, STRONG, WEAK, llama_results, llama_session
-from tests.support.results import clean, planted
+from tests.support.results import bounded, clean, planted
 from tests.support.sessions import matrix_row, session
 
 from intruder_tui.definition import Definition, Side
@@ -210,3 +210,16 @@ def test_a_number_without_room_is_never_cut() -> None:
     tenth = int(10 * strong.left.lower[:10].min())
     assert drawn(lowest, 60)[1].split()[1:-1] == [str(tenth)] * 20
     assert any(line.startswith("in tenths: lowest best |cos|") for line in drawn(lowest, 60))
+
+
+@pytest.mark.parametrize("off", [0.011, 0.013, 0.016, 0.019])
+def test_a_bound_is_never_shown_lower_than_it_is(off: float) -> None:
+    name = "layers.0.q_proj.weight"
+    one = session([matrix_row(name)], SilentEngine(), {name: bounded(planted(64, 48, (1.2,)), off)}, [name])
+    one.prime()
+    lowest = model_map(one, Definition(), Measure.LOWEST)
+    high = lowest.cells[0, 0].high
+    assert high is not None
+    cell, margin = drawn(MapPicture(lowest, 60, glyphs=ASCII), 60)[1].split()[1:]
+    assert cell == margin
+    assert float(cell.removeprefix("~")) >= high

@@ -29,6 +29,12 @@ def test_a_shown_bound_holds_the_true_interval(a: float, b: float) -> None:
         assert f"{low:.2f}" == text == f"{high:.2f}"
 
 
+@given(UNIT, st.integers(2, 4))
+def test_a_ceiling_is_never_lower(upper: float, decimals: int) -> None:
+    shown = float(numbers.ceiling(upper, decimals))
+    assert upper - 1e-8 <= shown <= upper + 10.0**-decimals
+
+
 @given(UNIT, UNIT)
 def test_a_value_stands_on_its_own_side_of_eps(value: float, eps: float) -> None:
     eps = round(eps, 2)
