@@ -9,6 +9,9 @@ import pytest
 from rich.cells import cell_len
 from rich.segment import Segment
 from rich.text import Text
+from tests.support.engines import SilentEngine
+from tests.support.results import planted
+from tests.support.sessions import matrix_row, session
 from textual.color import Color
 from textual.theme import BUILTIN_THEMES
 
@@ -24,6 +27,7 @@ from intruder_tui.ui.look import Look, look
 from intruder_tui.ui.options import UiOptions
 from intruder_tui.ui.palette import use
 from intruder_tui.ui.relay import Relay
+from intruder_tui.ui.telling import findings
 from intruder_tui.ui.widgets.footer import PANE_HINTS, TO_TREE, TO_VIEW, footer_text
 from intruder_tui.ui.widgets.header import HeaderState, header_text
 from intruder_tui.ui.widgets.line import fitted
@@ -64,6 +68,18 @@ def test_another_checkpoints_scan_is_told_where_this_one_has_none(plain: Look) -
     assert "12/21" not in header_text(replace(state(112), elsewhere=other), plain, 118).plain
     assert cell_len(header_text(replace(state(), elsewhere=other), plain, 78).plain) <= 78
     assert header_text(replace(state(), elsewhere=other), plain, 78).plain.endswith(": 12/21")
+
+
+def test_a_doubtful_base_and_the_count_both_fit_the_smallest_screen() -> None:
+    names = [f"model.layers.{n}.self_attn.q_proj.weight" for n in range(3)]
+    results = dict.fromkeys(names, replace(planted(64, 48), weight_cosine=0.01))
+    one = session([matrix_row(name) for name in names], SilentEngine(), results, ready=names)
+    one.prime()
+    usual = look(UiOptions(colour="truecolor"), "truecolor", no_color=False)
+    usual.keys.update({"scan": "a", "tree.enter": "enter"})
+    said = fitted(findings(one, Definition(), usual), 78, 2, "…").plain
+    assert said.startswith("Is this the right base? Weights unrelated in 3 of 3; ")
+    assert "dimension in the top 10 of 3 matrices" in " ".join(said.split())
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,7 @@ def base_doubts(one: Comparison) -> str:
         for label, total in zip(one.labels, one.totals, strict=True)
         if total.base_doubtful
     ]
-    return f"Is this the right base? Weights unrelated: {', '.join(doubted)}" if doubted else ""
+    return f"Is this the right base? Unrelated: {', '.join(doubted)}" if doubted else ""
 
 
 def _outgrown(one: Comparison) -> list[str]:

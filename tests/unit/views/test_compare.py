@@ -186,7 +186,7 @@ def test_a_doubtful_base_stands_on_a_line_before_the_table() -> None:
     for each in sessions:
         each.prime()
     lines = shown(sessions, 80)
-    assert lines[0] == "Is this the right base? Weights unrelated: other-seed 3 of 3"
+    assert lines[0] == "Is this the right base? Unrelated: other-seed 3 of 3"
     assert lines[1].startswith("matrix")
     assert len(shown(sessions, 40)[0]) == 40
     assert not any("right base" in line for line in shown(sessions[:1] * 2))
