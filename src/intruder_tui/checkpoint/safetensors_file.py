@@ -20,6 +20,8 @@ LARGEST_HEADER = 32_000_000
 
 _METADATA = "__metadata__"
 _OFFSETS = "data_offsets"
+_NOT_COVERED = "file not fully covered"
+"""The library's words for a file that is longer or shorter than its header says."""
 
 
 def read_header(path: Path) -> Header:
@@ -37,7 +39,10 @@ def read_header(path: Path) -> Header:
             metadata = file.metadata() or {}
         status = path.stat()
     except (SafetensorError, OSError) as error:
-        raise CheckpointError(f"{shown(path)}: {_library_words(error)}") from None
+        words = _library_words(error)
+        if _NOT_COVERED in words:  # the last of the library's checks: everything else in the header is sound
+            words = _cut_off(entries, 8 + len(header), stamp.size) or words
+        raise CheckpointError(f"{shown(path)}: {words}") from None
     if stamp_of(status) != stamp:
         raise CheckpointError(
             f"{shown(path)}: changed while its header was read; it may still be being written"
@@ -123,6 +128,14 @@ def _entries(path: Path, header: bytes) -> dict[str, Any]:
         raise CheckpointError(f"{shown(path)}: malformed header: not an object")
     entries.pop(_METADATA, None)
     return entries
+
+
+def _cut_off(entries: dict[str, Any], start: int, size: int) -> str:
+    """Why a file that ends before its last tensor was refused; empty for another."""
+    needed = max((_place(entry, start).end for entry in entries.values()), default=start)
+    if needed <= size:
+        return ""
+    return f"cut off: its header needs {needed} bytes, the file has {size} (an interrupted download?)"
 
 
 def _library_words(error: Exception) -> str:

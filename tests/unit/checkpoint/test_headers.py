@@ -116,6 +116,20 @@ def test_any_damage_to_a_header_ends_in_the_librarys_verdict_or_a_refusal(
         assert accepts(path)
 
 
+def test_a_file_that_ends_too_early_is_called_cut_off(tmp_path: Path) -> None:
+    whole = tmp_path / "whole.safetensors"
+    write_sparse(whole, {"a": (20, 30), "b": (40,)}, "F32")
+    size = whole.stat().st_size
+    os.truncate(whole, size // 2)
+    with pytest.raises(CheckpointError) as caught:
+        read_header(whole)
+    words = f"cut off: its header needs {size} bytes, the file has {size // 2} (an interrupted download?)"
+    assert str(caught.value) == f"{whole}: {words}"
+    os.truncate(whole, size + 1)
+    with pytest.raises(CheckpointError, match="malformed header: incomplete metadata"):
+        read_header(whole)
+
+
 def test_a_name_given_twice_is_refused_though_the_library_takes_it(tmp_path: Path) -> None:
     one = json.dumps(entry([1], 0, 4))
     path = raw(tmp_path / "x.safetensors", f'{{"a": {one}, "a": {one}}}'.encode(), 4)
