@@ -32,7 +32,7 @@ from intruder_tui.shelf import Shelf
 from intruder_tui.studies.answers import StudyKind
 from intruder_tui.studies.files import StudyValue, read_study
 
-ALGORITHM = 3
+ALGORITHM = 4
 """Raised whenever the same input would give another result: older entries are then never found."""
 
 STUDY_ALGORITHM = 2

@@ -198,7 +198,7 @@ class BlockLanczos:
             hollow = found.shortest < 0.5
             if hollow:
                 # Where the rows were only rounding their directions lie in the basis: random ones take over.
-                # A row that is more than rounding has no part along such a direction, so nothing is lost.
+                # `_orthonormal` keeps what is more than rounding out of such directions, so nothing is lost.
                 inside = block.norm(dim=1, keepdim=True) < 0.5
                 noise = torch.randn(
                     block.shape, generator=self._generator, dtype=block.dtype, device=block.device
@@ -233,7 +233,9 @@ def _orthonormal(rows: Tensor) -> _Orthonormal:
     """Rows of the same span and nearly orthonormal.
 
     A Cholesky factor of the Gram matrix costs a fraction of Householder's reflections and keeps the span as
-    well, but leaves rows orthonormal only up to the square of their condition.
+    well, but leaves rows orthonormal only up to the square of their condition. Where the rows may be
+    dependent the directions come by how much the rows hold of them: a row that only rounding tells from the
+    ones before it would have any direction, and take a part of what the following ones hold.
     """
     gram = rows @ rows.T
     factor, failed = torch.linalg.cholesky_ex(gram)
@@ -244,4 +246,6 @@ def _orthonormal(rows: Tensor) -> _Orthonormal:
     shortest = math.sqrt(max(0.0, square))
     if not bad and least >= LEAST_PIVOT * most:
         return _Orthonormal(torch.linalg.solve_triangular(factor, rows, upper=False), least / most, shortest)
-    return _Orthonormal(torch.linalg.qr(rows.T).Q.T, 0.0, shortest)
+    directions, triangle = torch.linalg.qr(rows.T)
+    turn = torch.linalg.svd(triangle.double().cpu())[0].to(rows)
+    return _Orthonormal(turn.T @ directions.T, 0.0, shortest)
