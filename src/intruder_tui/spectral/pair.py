@@ -124,7 +124,10 @@ def survey(base: Tensor, tuned: Tensor | LowRank) -> Pair:
     if isinstance(tuned, LowRank):
         update = LowRank(tuned.a.to(base.device), tuned.b.to(base.device), tuned.scaling)
         norm_base, crossed = _norm_and_cross(base, update, unit)
-        norm_delta = float(low_rank_sigma(update).norm()) * unit
+        sigma = low_rank_sigma(update)
+        size = float(sigma.max()) if len(sigma) else 0.0
+        # Their own squares may underflow.
+        norm_delta = size * unit * float((sigma / size).norm()) if size else 0.0
         inner = norm_base**2 + crossed
         norm_tuned = math.sqrt(max(0.0, norm_base**2 + 2 * crossed + norm_delta**2))
         return Pair(base, update, transposed, unit, norm_base, norm_tuned, norm_delta, inner)

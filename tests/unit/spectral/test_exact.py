@@ -186,6 +186,19 @@ def test_no_update_is_an_answer(tuned: Callable[[Tensor], Tensor | LowRank]) -> 
     assert ours.update.frobenius == 0.0
 
 
+@pytest.mark.parametrize("scale", [1e-172, 1e172])
+def test_an_update_of_any_size_is_one(scale: float) -> None:
+    """Its squares may lie beyond float64."""
+    base, update = power_law(12, 20), adapter(12, 20, 2)
+    plain = compare_exact(base, update)
+    ours = compare_exact(base * scale, LowRank(update.a, update.b, update.scaling * scale))
+    assert ours.update.frobenius == pytest.approx(plain.update.frobenius * scale)
+    torch.testing.assert_close(ours.left.lower, plain.left.lower, atol=1e-9, rtol=0)
+    tiny = compare_exact(base, LowRank(update.a, update.b, update.scaling * 1e-172))
+    assert not tiny.unchanged
+    assert tiny.update.frobenius == pytest.approx(plain.update.frobenius * 1e-172)
+
+
 @pytest.mark.parametrize(
     ("base", "tuned", "message"),
     [
