@@ -2,7 +2,7 @@
 
 Sections, the most wanted first: a simulated scan of a 7B pair, base factors of all its shapes, the time of
 the peers' method for it, the tiers with their agreement with float64, the error of float32 products, memory
-at 8192 x 28672, read and copy rates, eigenvalue and SVD solvers by size. What no longer fits into the budget is
+at 8192 x 28672, read and copy rates, eigenvalue and SVD solvers by size. What does not fit into the budget is
 left out, and a row says so; the time of a solver is foretold from its last size before it is started.
 `--device cpu --tiny` runs all of it at toy sizes, as a smoke test.
 """

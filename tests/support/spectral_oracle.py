@@ -39,3 +39,20 @@ def truth(base: torch.Tensor, tuned: torch.Tensor | LowRank) -> Truth:
     left[r0:] = 0
     right[r0:] = 0
     return Truth(left, right, s0, s1, np.linalg.svd(w1 - w0, compute_uv=False))
+
+
+def best_matches(
+    base: torch.Tensor, updates: list[torch.Tensor | LowRank], k: int
+) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    """best(j) of the top k on the U and on the V side, for each of several updates of a base of full rank."""
+    w0 = base.double()
+    u0, _, v0 = torch.linalg.svd(w0, full_matrices=False)
+    found = []
+    for tuned in updates:
+        if isinstance(tuned, LowRank):
+            w1 = w0 + tuned.scaling * (tuned.b.double() @ tuned.a.double())
+        else:
+            w1 = tuned.double()
+        u1, _, v1 = torch.linalg.svd(w1, full_matrices=False)
+        found.append(((u0.T @ u1[:, :k]).abs().amax(0), (v0 @ v1[:k].T).abs().amax(0)))
+    return found
