@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import typer
 
 from intruder_tui.cli.options import fail
-from intruder_tui.engine.protocol import Event
+from intruder_tui.engine.pace import Pace
+from intruder_tui.engine.protocol import Engine, Event, Finished
 from intruder_tui.engine.session import Session
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130
 _SECONDS_BETWEEN_LINES = 10.0
+_SECONDS_BETWEEN_QUESTIONS = 1.0
 
 
 @contextlib.contextmanager
@@ -50,9 +52,12 @@ def engine_for(
 
 
 class Pump:
-    """Hands an engine's events to sessions, on the calling thread."""
+    """Hands an engine's events to sessions, on the calling thread; `heard` gets each before them."""
 
-    def __init__(self, engine: ProcessEngine, sessions: list[Session]) -> None:
+    def __init__(
+        self, engine: Engine, sessions: list[Session], heard: Callable[[Event], None] | None = None
+    ) -> None:
+        self._heard = heard
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._sessions = sessions
         engine.start(self._events.put)
@@ -63,6 +68,8 @@ class Pump:
             event = self._events.get(timeout=timeout)
         except queue.Empty:
             return []
+        if self._heard is not None:
+            self._heard(event)
         return [(session, name) for session in self._sessions for name in session.apply(event)]
 
 
@@ -74,7 +81,7 @@ def answer(session: Session, engine: ProcessEngine, name: str) -> None:
         pump.wait()
 
 
-def answer_all(sessions: list[Session], engine: ProcessEngine) -> None:
+def answer_all(sessions: list[Session], engine: Engine) -> None:
     """Compute every default matrix of every session, with progress and the time left on stderr.
 
     Raises:
@@ -91,8 +98,18 @@ def answer_all(sessions: list[Session], engine: ProcessEngine) -> None:
     total = len(waiting)
     if not total:
         return
-    pump = Pump(engine, sessions)
-    with _progress(total) as show:
+    pace = Pace()
+
+    def heard(event: Event) -> None:
+        if isinstance(event, Finished):
+            pace.finished(event.job, event.seconds)
+
+    def left() -> float | None:
+        pace.expect([job for session in sessions for job in session.pending()])
+        return pace.left()
+
+    pump = Pump(engine, sessions, heard)
+    with _progress(total, left) as show:
         while waiting:
             for session, name in pump.wait():
                 entry = (sessions.index(session), name)
@@ -104,30 +121,48 @@ def answer_all(sessions: list[Session], engine: ProcessEngine) -> None:
 
 
 @contextlib.contextmanager
-def _progress(total: int) -> Iterator[Callable[[int], None]]:
-    """A bar with the time left on a terminal; a line every ten seconds elsewhere."""
+def _progress(total: int, left: Callable[[], float | None]) -> Iterator[Callable[[int], None]]:
+    """A bar with the time left on a terminal; a line every ten seconds elsewhere. `left` is in seconds."""
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, Progress, TextColumn
 
     console = Console(stderr=True)
+    words = _Words(total, left)
     if not console.is_terminal:
-        yield _line_printer(total)
+        yield _line_printer(words)
         return
-    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("matrices, left"), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("", total=total)
-        yield lambda done: progress.update(task, completed=done)
+    with Progress(BarColumn(), TextColumn("{task.description}"), console=console, transient=True) as progress:
+        task = progress.add_task(words(0), total=total)
+        yield lambda done: progress.update(task, completed=done, description=words(done))
 
 
-def _line_printer(total: int) -> Callable[[int], None]:
-    started = printed = time.monotonic()
+class _Words:
+    """How far a scan is, in words; the time left is asked for once a second, since that takes a while."""
+
+    def __init__(self, total: int, left: Callable[[], float | None]) -> None:
+        self._total = total
+        self._left = left
+        self._asked = 0.0
+        self._known: float | None = None
+
+    def __call__(self, done: int) -> str:
+        from intruder_tui.views.numbers import duration
+
+        now = time.monotonic()
+        if now - self._asked > _SECONDS_BETWEEN_QUESTIONS:
+            self._asked, self._known = now, self._left()
+        text = f"{done} of {self._total} matrices"
+        return text if self._known is None else f"{text}, about {duration(self._known)} left"
+
+
+def _line_printer(words: _Words) -> Callable[[int], None]:
+    printed = time.monotonic()
 
     def show(done: int) -> None:
         nonlocal printed
-        now = time.monotonic()
-        if done and now - printed > _SECONDS_BETWEEN_LINES:
-            printed = now
-            left = (now - started) / done * (total - done)
-            typer.echo(f"{done} of {total} matrices, about {left:.0f} s left", err=True)
+        text = words(done)
+        if done and time.monotonic() - printed > _SECONDS_BETWEEN_LINES:
+            printed = time.monotonic()
+            typer.echo(text, err=True)
 
     return show

@@ -15,7 +15,7 @@ from intruder_tui.studies.answers import StudyKind
 from intruder_tui.ui.keys import at_start
 from intruder_tui.ui.look import Look
 from intruder_tui.ui.outline import short_name
-from intruder_tui.ui.pace import Stopwatch
+from intruder_tui.ui.stopwatch import Stopwatch
 from intruder_tui.views import numbers
 
 KEYS = {

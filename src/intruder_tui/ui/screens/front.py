@@ -7,15 +7,16 @@ from textual.screen import Screen
 from intruder_tui.checkpoint.names import printable
 from intruder_tui.definition import Definition
 from intruder_tui.engine.jobs import Work
+from intruder_tui.engine.pace import Pace
 from intruder_tui.engine.session import Session
 from intruder_tui.ui import subject, telling
 from intruder_tui.ui.badges import Badges
 from intruder_tui.ui.look import Look
 from intruder_tui.ui.options import UiOptions
 from intruder_tui.ui.outline import short_name
-from intruder_tui.ui.pace import Pace, Stopwatch
 from intruder_tui.ui.scope import Scope
 from intruder_tui.ui.shown import Shown
+from intruder_tui.ui.stopwatch import Stopwatch
 from intruder_tui.ui.studying import under_way
 from intruder_tui.ui.subject import Subject
 from intruder_tui.ui.widgets.header import HeaderLine

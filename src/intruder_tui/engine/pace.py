@@ -1,10 +1,10 @@
-"""How long a scan will still take, and how long the matrix in front has been at its stage."""
+"""How long a scan will still take."""
 
 from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from statistics import median
 from time import monotonic
 
@@ -13,6 +13,8 @@ from intruder_tui.studies.answers import StudyKind
 
 RECENT = 24
 """Answers of each depth that are looked back on."""
+FEWEST, LEAST = 3, 2.0
+"""Answers, and seconds spent on them, before which nothing is foretold: the first ones warm the worker up."""
 TRUST = 0.2
 """How far one more answer moves the end that was foretold."""
 
@@ -20,6 +22,7 @@ TRUST = 0.2
 class Pace:
     """The time left, from the median speed of the last answers; a matrix counts by the work that it is.
 
+    Only what was computed counts: neither the start of the worker nor what was found in the cache.
     The end of the scan is foretold, not the time left: between two answers the time left runs down with the
     clock, and each answer moves the end only a little.
     """
@@ -32,16 +35,20 @@ class Pace:
         self._end: float | None = None
         self._jobs = 0
         self._answers = 0
+        self._known = 0
+        self._spent = 0.0
         self._heard = False
 
     def finished(self, job: Work, seconds: float) -> None:
         """A job took `seconds`."""
         self._speeds[_kind(job)].append(seconds / work(job))
         self._answers += 1
+        self._known += 1
+        self._spent += seconds
         self._heard = True
 
     def expect(self, jobs: Sequence[Work]) -> None:
-        """These are still to come; where they are none, or no speed is known, nothing is foretold."""
+        """These are still to come; where they are none, or too little is known, nothing is foretold."""
         seconds = self._seconds(jobs)
         more = len(jobs) > self._jobs
         heard, self._heard, self._jobs = self._heard, False, len(jobs)
@@ -67,6 +74,8 @@ class Pace:
         return max(step, math.ceil(seconds / step) * step)
 
     def _seconds(self, jobs: Iterable[Work]) -> float | None:
+        if self._known < FEWEST or self._spent < LEAST:
+            return None
         todo: dict[Depth | StudyKind, float] = {}
         for job in jobs:
             todo[_kind(job)] = todo.get(_kind(job), 0.0) + work(job)
@@ -86,21 +95,3 @@ def work(job: Work) -> float:
 
 def _kind(job: Work) -> Depth | StudyKind:
     return job.depth if isinstance(job, Job) else job.kind
-
-
-class Stopwatch:
-    """When the matrix, or the study, that the engine works on entered the stage it is at."""
-
-    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
-        self._clock = clock
-        self._at: tuple[Hashable, str] = ("", "")
-        self._since = 0.0
-
-    def entered(self, what: Hashable, stage: str) -> None:
-        """A stage of a matrix (by its name) or of a study has begun; the same one said again goes on."""
-        if self._at != (what, stage):
-            self._at, self._since = (what, stage), self._clock()
-
-    def seconds(self, what: Hashable) -> float | None:
-        """How long it has been at its stage; None where something else is worked on."""
-        return self._clock() - self._since if self._at[0] == what else None

@@ -1,0 +1,24 @@
+"""How long the matrix in front has been at its stage."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from time import monotonic
+
+
+class Stopwatch:
+    """When the matrix, or the study, that the engine works on entered the stage it is at."""
+
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        self._clock = clock
+        self._at: tuple[Hashable, str] = ("", "")
+        self._since = 0.0
+
+    def entered(self, what: Hashable, stage: str) -> None:
+        """A stage of a matrix (by its name) or of a study has begun; the same one said again goes on."""
+        if self._at != (what, stage):
+            self._at, self._since = (what, stage), self._clock()
+
+    def seconds(self, what: Hashable) -> float | None:
+        """How long it has been at its stage; None where something else is worked on."""
+        return self._clock() - self._since if self._at[0] == what else None
