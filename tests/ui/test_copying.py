@@ -64,6 +64,14 @@ async def test_y_on_the_spectrum_copies_the_sentence_below_it() -> None:
         assert "match no base vector" in one.app.clipboard
 
 
+async def test_capital_c_copies_all_of_the_sentence_below_any_view() -> None:
+    async with opened(size=(80, 24)) as one:
+        await one.press("n", "C")
+        said = one.line("#finding")
+        assert one.app.clipboard == f"{STRONG}\t{said}"
+        assert said[-20:] not in " ".join(one.text().split())  # more than there is room for
+
+
 @pytest.mark.parametrize(
     ("name", "words"), [(SAME, "dW is zero"), (REFUSED, "base is 160 x 96, tuned is 160 x 104")]
 )

@@ -218,7 +218,7 @@ def test_a_text_that_does_not_fit_loses_whole_sentences_first() -> None:
     from rich.text import Text
 
     text = Text("0 matches none (best 0.46). dW is 75 % of W0 in norm, effective rank 2.1. Noise is far.")
-    assert fitted(text, 30, 2, "…").plain == "0 matches none (best 0.46)."
+    assert fitted(text, 30, 2, "…").plain.replace("\n", " ") == "0 matches none (best 0.46). …"
     assert fitted(text, 40, 3, "…").plain.replace("\n", " ") == text.plain
     assert fitted(text, 52, 2, "…").plain.endswith("rank 2.1. Noise is far.")
     strongest = Text("7 in 5 of 28 matrices; strongest: σ rank 0, best match 0.18")
@@ -233,7 +233,7 @@ async def test_no_sentence_under_the_map_is_cut() -> None:
             await one.press("n")
             painted = one.main.query_one("#finding", Line)._painted
             assert painted is not None
-            assert painted.plain.rstrip().endswith(".")
+            assert painted.plain.endswith((".", ". …"))
 
 
 def test_the_interface_never_loads_torch() -> None:

@@ -45,6 +45,13 @@ MAIN: tuple[Binding, ...] = (
     Binding("m", "measure", "Map: another measure; Sweep: matrix or all", id="measure"),
     Binding("c", "next_tuned", "Next tuned checkpoint", id="next-tuned"),
     Binding("y", "copy", "Copy what the cursor is on, or the sentence below the view", id="copy"),
+    Binding(
+        "C",
+        "copy_sentence",
+        "Copy the whole sentence below the view, also what no line was left for",
+        show=False,
+        id="copy-sentence",
+    ),
     Binding("Y", "copy_table", "Copy the numbers of the view as a table", id="copy-table"),
     Binding("b", "drawer", "Show or hide the tree", id="tree"),
 )

@@ -129,9 +129,11 @@ def matrix_sentence(result: MatrixResult, definition: Definition, glyphs: Glyphs
         few = found[:4]
         listed = _listed([str(j) for j in few], len(found) - len(few))
         bests = ", ".join(best(j) for j in few) + (", ..." if len(found) > len(few) else "")
-        which = f"Tuned vector {listed} matches" if len(found) == 1 else f"Tuned vectors {listed} match"
-        sentence = f"{which} no base vector: best |cos| {bests} < {eps}, {side}"
-        meaning = _meaning(similarity, found)
+        which = f"uned vector {listed} matches" if len(found) == 1 else f"uned vectors {listed} match"
+        doubt, meaning = _meaning(similarity, found)
+        # What turns the meaning round comes first: a narrow screen loses the end.
+        sentence = f"{doubt}; t" if doubt else "T"
+        sentence += f"{which} no base vector: best |cos| {bests} < {eps}, {side}"
     elif open_ones:
         sentence = f"None of the top {len(verdicts)} is certainly an intruder ({side}, {eps})"
     else:
@@ -150,17 +152,16 @@ def matrix_sentence(result: MatrixResult, definition: Definition, glyphs: Glyphs
     return f"{sentence}.{meaning}"
 
 
-def _meaning(similarity: Similarity, found: Sequence[int]) -> str:
-    """What intruders are made of, as far as that is known: new directions, or neighbours mixed (inferred)."""
+def _meaning(similarity: Similarity, found: Sequence[int]) -> tuple[str, str]:
+    """What intruders are made of, as far as that is known: neighbours mixed (inferred), or new directions."""
     if similarity.traits is None:
-        return ""
+        return "", ""
     shares = [float(similarity.traits.window_share[j]) for j in found]
     mixed = sum(share > MIXING for share in shares)
-    if len(found) == 1:
-        return " Perhaps neighbours mixed, nothing new." if mixed else " A new direction."
     if mixed:
-        return f" {mixed} of them perhaps neighbours mixed, nothing new."
-    return " New directions."
+        which = "Perhaps" if mixed == len(found) else f"{mixed} of {len(found)} perhaps"
+        return f"{which} neighbours mixed, nothing new", ""
+    return "", " A new direction." if len(found) == 1 else " New directions."
 
 
 def remarks(result: MatrixResult, definition: Definition, *, built_on_base: bool = False) -> list[str]:

@@ -98,6 +98,10 @@ class MainScreen(Navigation):
         """Copy what the cursor is on."""
         clipboard.send(self.app, self._pane.copied())
 
+    def action_copy_sentence(self) -> None:
+        """Copy all of the sentence below the view, whatever the cursor is on."""
+        clipboard.send(self.app, self._pane.sentence())
+
     def action_copy_table(self) -> None:
         """Copy the intruder table."""
         clipboard.send(self.app, self._pane.copied_table())

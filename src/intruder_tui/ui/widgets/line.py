@@ -13,8 +13,9 @@ from textual.widgets import Static
 def fitted(text: Text, width: int, lines: int, ellipsis: str) -> Text:
     """`text` wrapped to `width` and `lines`: whole sentences are left out from the end until the rest fits.
 
-    Facts behind three spaces or a new line are left out like sentences. A first sentence that is too long
-    alone is cut between two words, behind an ellipsis. A number stays on the line of the word before it.
+    An ellipsis stands for them. Facts behind three spaces or a new line are left out as well, without a sign.
+    A first sentence that is too long alone is cut between two words, behind an ellipsis. A number stays on the
+    line of the word before it.
     """
     if width < 4 or lines < 1:
         return text
@@ -22,7 +23,10 @@ def fitted(text: Text, width: int, lines: int, ellipsis: str) -> Text:
     if len(wrapped) <= lines:
         return text if len(wrapped) < 2 else Text("\n").join(wrapped)
     for end in reversed([match.end() for match in _SENTENCE.finditer(text.plain)]):
-        whole = _wrapped(text[:end], width)
+        kept = text[:end]
+        if kept.plain.endswith("."):
+            kept.append(f"{_GLUE}{ellipsis}")
+        whole = _wrapped(kept, width)
         if len(whole) <= lines:
             return Text("\n").join(whole)
     last = wrapped[lines - 1]

@@ -221,7 +221,6 @@ class MatrixPane(Vertical):
             return ""
         if self._view in WHOLE:
             return self.query_one(WHOLE[self._view]).copied()
-        said = self.query_one("#finding", Line).text
         if self._subject.viewable:
             match self._view:
                 case View.UPDATE:
@@ -233,6 +232,13 @@ class MatrixPane(Vertical):
                 case View.HEATMAP:
                     said = self.query_one(HeatmapPage).said.replace("\n", "\t")
                     return f"{self._subject.name}\t{said}"
+        return self.sentence()
+
+    def sentence(self) -> str:
+        """The matrix's name and all that the words under the view say, or why there is no view."""
+        if self._subject is None:
+            return ""
+        said = self.query_one("#finding", Line).text
         if not said:
             said = " ".join(words.notice(self._subject, self._look, self._log).plain.split())
         return f"{self._subject.name}\t{said}"
