@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
+from rich.console import Console
 from rich.segment import Segment
 from rich.text import Text
 from textual.filter import LineFilter
@@ -13,9 +16,6 @@ from textual.widget import Widget
 from intruder_tui.ui.look import Look
 from intruder_tui.views.painter import GUTTER
 from intruder_tui.views.panels import Panels
-
-LABEL_REACH = 6
-"""Columns on each side of a moved cursor in which the numbers over the map may change."""
 
 
 class MapCanvas(Widget, can_focus=True):
@@ -81,12 +81,14 @@ class MapCanvas(Widget, can_focus=True):
         if not self._remark or shown is None or not shown.head <= y < shown.head + shown.first.lines:
             return ""
         lines = self._unknown()
+        if y - shown.head not in lines:
+            return ""
         width = max(20, self.size.width - GUTTER - 2)
-        words = Text(self._remark).wrap(self.app.console, min(width, 72))
+        words = _wrapped(self._remark, min(width, 72), self.app.console)
         first = shown.head + lines.start + max(0, (len(lines) - len(words)) // 2)
         if len(words) > len(lines) or y - first not in range(len(words)):
             return ""
-        return " " * (GUTTER + 1) + words[y - first].plain
+        return " " * (GUTTER + 1) + words[y - first]
 
     def _unknown(self) -> range:
         """The last lines of the maps, on which nothing is known."""
@@ -102,18 +104,17 @@ class MapCanvas(Widget, can_focus=True):
         shown = self._panels
         if shown is None:
             return
-        painter, ends = shown.first, dict[int, int]()
-        (row, column), (new_row, new_column) = cells = self._cell(old), self._cell(self._cursor)
-        last = shown.start(len(shown.painters) - 1)
-        for at_row, at_column in cells:
-            end = last + (at_column + 1) * painter.scale.width
-            for line in painter.lines_of(at_row):
-                ends[shown.head + line] = max(end, ends.get(shown.head + line, 0))
-            if column != new_column:
-                ends[shown.head - 2] = max(end + LABEL_REACH, ends.get(shown.head - 2, 0))
-            if row != new_row:
-                ends.setdefault(shown.head + painter.middle(at_row), GUTTER)
-        # One region a line: Textual writes each from the left edge, however far to the right it begins.
+        (row, column), (new_row, new_column) = self._cell(old), self._cell(self._cursor)
+        lines = {shown.head + line for at in (row, new_row) for line in shown.first.lines_of(at)}
+        if column != new_column:
+            lines.add(shown.head - 2)
+        # A region a line: between the two rows nothing changes.
         bounds = self.size.region
-        regions = [Region(0, y, end, 1).intersection(bounds) for y, end in sorted(ends.items())]
+        regions = [Region(0, y, self.size.width, 1).intersection(bounds) for y in sorted(lines)]
         self.refresh(*(region for region in regions if region.area))
+
+
+@lru_cache(maxsize=4)
+def _wrapped(words: str, width: int, console: Console) -> list[str]:
+    """Asked for anew by every line."""
+    return [line.plain for line in Text(words).wrap(console, width)]
