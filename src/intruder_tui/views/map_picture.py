@@ -205,9 +205,10 @@ class MapPicture:
         if cell.unchanged:
             return glyphs.unchanged
         match self.map.measure:
+            case Measure.COUNT if high == 0:
+                return glyphs.idle if cell.missing else glyphs.none
             case Measure.COUNT:
-                none = glyphs.idle if cell.missing else glyphs.none
-                text = none if high == 0 else f"{low:.0f}{glyphs.undecided if high > low else ''}"
+                text = f"{low:.0f}{glyphs.undecided if high > low else ''}"
             case Measure.LOWEST:
                 text = f"{high:.2f}" if low == high else f"{glyphs.undecided}{numbers.ceiling(high)}"
                 text = text.replace("0.", ".", 1) if width < NUMBER else text

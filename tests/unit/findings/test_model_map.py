@@ -212,6 +212,16 @@ def test_a_number_without_room_is_never_cut() -> None:
     assert any(line.startswith("in tenths: lowest best |cos|") for line in drawn(lowest, 60))
 
 
+def test_a_narrow_cell_that_is_not_complete_is_no_count() -> None:
+    names = [f"layers.{n}.w.weight" for n in range(40)]
+    results = {name: clean(16, 16) for name in names}
+    one = session([matrix_row(name, (48, 48)) for name in names], SilentEngine(), results, names[::2])
+    one.prime()
+    picture = MapPicture(model_map(one, Definition()), 60, None, ColourMode.NONE, ASCII)
+    assert picture.size == 2
+    assert set(drawn(picture, 60)[1].removeprefix("w").replace(" ", "")) == {"."}
+
+
 @pytest.mark.parametrize("off", [0.011, 0.013, 0.016, 0.019])
 def test_a_bound_is_never_shown_lower_than_it_is(off: float) -> None:
     name = "layers.0.q_proj.weight"
