@@ -35,3 +35,8 @@ def demo_pair(tmp_path_factory: pytest.TempPathFactory) -> DemoPaths:
 def cache(tmp_path: Path) -> Cache:
     """An empty cache."""
     return Cache(tmp_path / "cache")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One process more than there are cores: tests of the interface wait for half of their time."""
+    return 1 + (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
