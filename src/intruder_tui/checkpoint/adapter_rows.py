@@ -92,7 +92,7 @@ def change_row(match: Match, left: Side, change: Change, adapter: Adapter) -> Ro
         return Row(match.base, RowKind.REFUSED, shape, adapted, reason=reason)
 
     if not there:
-        return refused(f"base: {left.absent[match.base]}")
+        return refused(f"the base checkpoint's {left.absent[match.base]}")
     unreadable = left.why_unreadable(match.base)
     if unreadable:
         return refused(f"base is {unreadable}")

@@ -92,7 +92,8 @@ def open_catalog(located: Located, known: Header | None = None) -> Catalog:
             tensors[name] = tensor
     _refuse_bare_adapter(located, tensors)
     if unlisted:
-        notes.append(f"{unlisted} tensors lie in the shards but not in the index")
+        lie = "tensor lies" if unlisted == 1 else "tensors lie"
+        notes.append(f"{unlisted} {lie} in the shards but not in the index")
     try:
         config = read_optional(located.directory, "config.json")
     except CheckpointError as error:
@@ -130,7 +131,7 @@ def _tied_notes(aliases: Mapping[str, str]) -> list[str]:
 def _absent(located: Located, tensors: Mapping[str, StoredTensor]) -> dict[str, str]:
     missing = frozenset(located.missing)
     return {
-        name: f"its shard {shard} is missing" if shard in missing else f"{shard} does not hold it"
+        name: f"shard {shard} is missing" if shard in missing else f"shard {shard} does not hold it"
         for name, shard in (located.weight_map or {}).items()
         if name not in tensors
     }

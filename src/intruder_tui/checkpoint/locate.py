@@ -123,10 +123,12 @@ def _sharded(argument: str, index: Path, names: frozenset[str]) -> Located:
         )
     notes = list(_children(index.parent, names))
     if missing:
-        notes.append(
-            f"{len(missing)} of {len(shards)} shards are missing, such as {printable(missing[0])}; "
-            "their tensors can't be compared"
+        one = len(missing) == 1
+        which = (
+            f"is missing, {printable(missing[0])}" if one else f"are missing, such as {printable(missing[0])}"
         )
+        whose = "its" if one else "their"
+        notes.append(f"{len(missing)} of {len(shards)} shards {which}; {whose} tensors can't be compared")
     return Located(
         argument,
         _label(index.parent),

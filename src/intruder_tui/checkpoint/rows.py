@@ -272,7 +272,7 @@ def oriented(recipe: Recipe) -> tuple[int, int]:
 def _absent_row(match: Match, left: Side, right: Side) -> Row:
     tensor = left.tensors.get(match.base) or right.tensors.get(match.tuned)
     reasons = (
-        f"{called}: {side.absent[name]}"
+        f"the {called} checkpoint's {side.absent[name]}"
         for called, side, name in (("base", left, match.base), ("tuned", right, match.tuned))
         if name in side.absent
     )

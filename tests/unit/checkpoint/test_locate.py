@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.support.sparse import write_model, write_sparse
 
-from intruder_tui.checkpoint import CheckpointError, open_pairing
+from intruder_tui.checkpoint import CheckpointError, RowKind, open_pairing
 from intruder_tui.checkpoint.catalog import open_catalog
 from intruder_tui.checkpoint.locate import Kind, locate
 
@@ -144,6 +144,21 @@ def test_an_index_that_leads_to_itself_is_refused(tmp_path: Path) -> None:
     assert "symbolic links" in refusal(tmp_path)
 
 
+def test_missing_shards_are_counted_and_named_on_the_rows(tmp_path: Path) -> None:
+    write_model(tmp_path / "base", SHAPES)
+    write_model(tmp_path / "x", SHAPES, shards=3)
+    lost = tmp_path / "x" / "model-00002-of-00003.safetensors"
+    lost.unlink()
+    pairing = open_pairing(str(tmp_path / "base"), str(tmp_path / "x"))
+    assert pairing.tuned.notes == (f"1 of 3 shards is missing, {lost.name}; its tensors can't be compared",)
+    reasons = {row.reason for row in pairing.rows if row.kind is RowKind.REFUSED}
+    assert reasons == {f"the tuned checkpoint's shard {lost.name} is missing"}
+    (tmp_path / "x" / "model-00003-of-00003.safetensors").unlink()
+    assert locate(str(tmp_path / "x")).notes == (
+        f"2 of 3 shards are missing, such as {lost.name}; their tensors can't be compared",
+    )
+
+
 def test_what_the_index_promises_and_the_shard_lacks_is_absent_with_a_reason(tmp_path: Path) -> None:
     write_model(tmp_path / "x", SHAPES, shards=2)
     path = tmp_path / "x" / "model.safetensors.index.json"
@@ -152,9 +167,9 @@ def test_what_the_index_promises_and_the_shard_lacks_is_absent_with_a_reason(tmp
     del document["weight_map"]["layers.5.up_proj.weight"]
     path.write_text(json.dumps(document))
     catalog = open_catalog(locate(str(tmp_path / "x")))
-    assert catalog.absent == {"ghost.weight": "model-00001-of-00002.safetensors does not hold it"}
+    assert catalog.absent == {"ghost.weight": "shard model-00001-of-00002.safetensors does not hold it"}
     assert "layers.5.up_proj.weight" in catalog.tensors
-    assert "1 tensors lie in the shards but not in the index" in catalog.notes
+    assert "1 tensor lies in the shards but not in the index" in catalog.notes
 
 
 def test_a_name_in_two_shards_belongs_to_the_one_the_index_says(tmp_path: Path) -> None:
