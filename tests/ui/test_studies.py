@@ -161,10 +161,32 @@ async def test_what_was_asked_for_comes_into_view(size: tuple[int, int]) -> None
     async with opened(made, engine=engine, size=size) as one:
         await one.press("4")
         update(one).focus()
-        await one.press("right")
+        await one.press("enter")
+        assert "enter stop" in one.line("#footer")
         answer(one, made, study_of(made, NAME, StudyKind.SCALINGS), grid())
         await one.settle()
         assert "At scaling 2" in one.text()
+        assert "enter compute" in one.line("#footer")
+
+
+async def test_what_is_followed_comes_into_view() -> None:
+    engine = SilentEngine()
+    made = run(engine)
+    base, delta = pair()
+    async with opened(*made, engine=engine, size=(80, 24)) as one:
+        await one.press("7")
+        one.main.query_one(CompareView).focus()
+        await one.settle(0.8)
+        assert "intruder followed" not in one.text()
+        await one.press("f")
+        await one.settle()
+        assert "each intruder followed" in one.text()
+        assert "queued." in one.text()
+        for each, (_, strength) in zip(made, STEPS, strict=True):
+            study = study_of(each, NAME, StudyKind.VECTORS)
+            answer(one, each, study, tuned_vectors(base + strength * delta))
+        await one.settle(1.5)
+        assert "each intruder followed" in "".join(one.text().splitlines()[5:8])  # its head is at the top
 
 
 async def test_the_slider_is_saved_with_its_data_and_a_figure(tmp_path: Path) -> None:
@@ -238,7 +260,11 @@ async def test_f_again_takes_back_what_is_under_way() -> None:
     async with opened(*run(engine, 2), engine=engine) as one:
         await one.press("7")
         one.main.query_one(CompareView).focus()
-        await one.press("f", "f")
+        assert "f follow" in one.line("#footer")
+        await one.press("f")
+        assert "f stop" in one.line("#footer")
+        await one.press("f")
+        assert "f follow" in one.line("#footer")
         assert len(engine.studies) == 2
         assert engine.cancelled == [NAME, NAME]
 

@@ -77,6 +77,13 @@ def under_way(sessions: Sequence[Session], stopwatch: Stopwatch) -> UnderWay | N
     return UnderWay(study, printable(stage, 100), seconds, len(found) - 1)
 
 
+def stoppable(sessions: Sequence[Session], name: str) -> frozenset[str]:
+    """The ids of the keys that would take back what is under way for a matrix, in whichever checkpoint."""
+    asked = [study for session in sessions for study in session.desk.pending() if study.name == name]
+    ids = {KEYS[study.kind][0] for study in asked}
+    return frozenset(ids | {"vector.compute"} if "map.compute" in ids else ids)
+
+
 def coming(found: Sequence[tuple[Study, Progress, str]], look: Look) -> Text:
     """The studies of a matrix that are under way, a sentence each."""
     words = []

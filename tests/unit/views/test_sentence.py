@@ -98,12 +98,12 @@ def test_what_an_intruder_is_made_of_is_said_where_it_is_known() -> None:
     result, mixed = made_of(0.1), made_of(0.8)
     assert matrix_sentence(result, PAPER).endswith(" New directions.")
     assert matrix_sentence(mixed, PAPER).startswith(
-        "1 of 2 perhaps neighbours mixed, nothing new; tuned vectors 0 and 6 match no base vector: best |cos| "
+        "1 of 2 perhaps neighbours mixed, nothing new; tuned vectors 0 and 6 match no base vector: best "
     )
     one = replace(PAPER, k=1)
     assert matrix_sentence(mixed, one) == (
-        "Perhaps neighbours mixed, nothing new; tuned vector 0 matches no base vector: best |cos| 0.46 < ε 0.50, "
-        "side U."
+        "Perhaps neighbours mixed, nothing new; tuned vector 0 matches no base vector: best |cos| 0.46 "
+        "< ε 0.50, side U."
     )
     assert matrix_sentence(result, one).endswith(" A new direction.")
     assert matrix_sentence(plain, one).endswith(", side U.")  # nothing is known of what it is made of

@@ -9,7 +9,7 @@ from intruder_tui.definition import Definition
 from intruder_tui.engine.jobs import Work
 from intruder_tui.engine.pace import Pace
 from intruder_tui.engine.session import Session
-from intruder_tui.ui import subject, telling
+from intruder_tui.ui import studying, subject, telling
 from intruder_tui.ui.badges import Badges
 from intruder_tui.ui.look import Look
 from intruder_tui.ui.options import UiOptions
@@ -19,6 +19,7 @@ from intruder_tui.ui.shown import Shown
 from intruder_tui.ui.stopwatch import Stopwatch
 from intruder_tui.ui.studying import under_way
 from intruder_tui.ui.subject import Subject
+from intruder_tui.ui.widgets.footer import FooterLine
 from intruder_tui.ui.widgets.header import HeaderLine
 from intruder_tui.ui.widgets.line import Line
 from intruder_tui.ui.widgets.pane import MatrixPane
@@ -112,6 +113,7 @@ class Front(Screen[None]):
         self._pane.tell(one, Scope(self._sessions, self._at, self._definition, name), self._log)
         if self.session.state(name) is not before:
             self._side.layer_tree.changed([name])
+        self.query_one(FooterLine).stop(studying.stoppable(self._sessions, name))
 
     def _subject(self, name: str) -> Subject:
         return subject.subject(self.session, name, self._definition, self._stopwatch.seconds(name))

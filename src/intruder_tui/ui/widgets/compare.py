@@ -9,6 +9,7 @@ from rich.text import Text
 from textual.binding import Binding, BindingType
 
 from intruder_tui.checkpoint.names import printable
+from intruder_tui.engine.desk import Desk
 from intruder_tui.findings.comparison import Comparison, comparison, telling_rows
 from intruder_tui.findings.series import Step, matrix_series, model_series
 from intruder_tui.studies.answers import StudyKind
@@ -57,6 +58,8 @@ class CompareView(Picture):
         self._names: list[str] = []
         self._series: tuple[list[Step], list[Step]] = ([], [])
         self._followed: list[FollowedStep] = []
+        self._tracks = range(0)
+        self._awaited = ""
         self._cursor = 0
 
     @property
@@ -104,6 +107,11 @@ class CompareView(Picture):
         self.repaint()
         if self._names and before is not None and before.name != scope.name:
             self.reveal(self._cursor + self._heads)
+        if self._awaited:
+            if self._awaited == scope.name:
+                self._reveal_tracks()
+            if not self._waiting(self._awaited):
+                self._awaited = ""
 
     def drawn(self, width: int, lines: int) -> RenderableType:
         """The table, then the series of the selected matrix and of all of them."""
@@ -122,7 +130,9 @@ class CompareView(Picture):
                 parts += [Text(), Text(f"{name} over the training steps", look.tones.active), view]
             if place == 0 and self._followed and (steps or self._asked):
                 head = f"{name}: each intruder followed"
-                parts += [Text(), Text(head, look.tones.active), self._tracks(scope)]
+                start = self._count(parts, width) + 1
+                parts += [Text(), Text(head, look.tones.active), self._tracked(scope)]
+                self._tracks = range(start, self._count(parts[-3:], width) + start - 1)
         return Group(*parts)
 
     @property
@@ -139,7 +149,21 @@ class CompareView(Picture):
     def _asked(self) -> bool:
         return any(step.vectors is not None or step.note for step in self._followed)
 
-    def _tracks(self, scope: Scope) -> RenderableType:
+    def _count(self, parts: list[RenderableType], width: int) -> int:
+        """The lines of something drawn."""
+        options = self.app.console.options.update(width=width)
+        return len(self.app.console.render_lines(Group(*parts), options)) if self._awaited else 0
+
+    def _reveal_tracks(self) -> None:
+        """What was asked for comes into view, when it is asked for and as it comes."""
+        self.reveal_part(self._tracks.start, self._tracks.stop)
+
+    def _waiting(self, name: str) -> list[Desk]:
+        """The desks at which the vectors of a matrix are waited for."""
+        desks = [] if self._scope is None else [session.desk for session in self._scope.sessions]
+        return [desk for desk in desks if desk.waiting(name, StudyKind.VECTORS)]
+
+    def _tracked(self, scope: Scope) -> RenderableType:
         """The followed intruders, or how to have them followed."""
         if self._asked:
             return TracksView(self._followed, scope.definition, self._look.mode, self._look.glyphs)
@@ -177,15 +201,17 @@ class CompareView(Picture):
         if scope is None or scope.name is None or len(scope.sessions) < 2:
             return
         kind, name = StudyKind.VECTORS, scope.name
-        desks = [session.desk for session in scope.sessions]
-        running = [desk for desk in desks if desk.waiting(name, kind)]
+        running = self._waiting(name)
         for desk in running:
             desk.cancel(name, kind)
         if not running:
-            for desk in reversed(desks):  # the last one asked is the first one answered
-                desk.request(name, kind)
+            for session in reversed(scope.sessions):  # the last one asked is the first one answered
+                session.desk.request(name, kind)
+        self._awaited = "" if running else name
         self._followed = followed_steps(scope, self._steps or [])
         self.repaint()
+        if self._awaited:
+            self._reveal_tracks()
         self.post_message(StudiesAsked())
 
     def action_jump(self) -> None:

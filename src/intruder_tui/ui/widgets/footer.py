@@ -60,6 +60,13 @@ class FooterLine(Line):
     def __init__(self, look: Look) -> None:
         super().__init__(id="footer", ellipsis=look.glyphs.ellipsis)
         self._look = look
+        self._stopping: frozenset[str] = frozenset()
+
+    def stop(self, ids: frozenset[str]) -> None:
+        """The keys of these bindings would now stop what they have asked for."""
+        if ids != self._stopping:
+            self._stopping = ids
+            self.tell()
 
     def on_resize(self, event: events.Resize) -> None:
         """Fit the line anew."""
@@ -68,7 +75,7 @@ class FooterLine(Line):
     def tell(self, trouble: str = "") -> None:
         """Show the keys in force; while the filter is written, how it is, or what is wrong with it."""
         if not isinstance(self.screen.focused, Input):
-            self.show(footer_text(self._keys(), self._look, self.size.width))
+            self.show(footer_text(self._keys(), self._look, self.size.width, self._stopping))
         elif trouble:
             text = Text(f"{printable(trouble)}; the filter before it stays", self._look.tones.warning)
             self.show(text)
@@ -85,10 +92,11 @@ class FooterLine(Line):
         return keys
 
 
-def footer_text(keys: dict[str, str], look: Look, width: int) -> Text:
+def footer_text(keys: dict[str, str], look: Look, width: int, stopping: frozenset[str] = frozenset()) -> Text:
     """The hints that fit into `width`, chosen by need, shown in reading order.
 
     `keys` are those in force, by their bindings' ids: of a pane's own keys only those of the one in focus.
+    Those in `stopping` stop what they would start at another time.
     """
     chosen: list[tuple[str, str, str]] = []
     used = 0
@@ -96,7 +104,7 @@ def footer_text(keys: dict[str, str], look: Look, width: int) -> Text:
         shown = [look.written(keys[one]) for one in ids if one in keys]
         if len(shown) != len(ids):
             continue
-        label = words.format(eps=look.glyphs.eps)
+        label = "stop" if ids[0] in stopping else words.format(eps=look.glyphs.eps)
         size = cell_len(" ".join(shown)) + 1 + cell_len(label)
         if used + size > width:
             continue

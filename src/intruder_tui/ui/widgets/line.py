@@ -14,8 +14,8 @@ def fitted(text: Text, width: int, lines: int, ellipsis: str) -> Text:
     """`text` wrapped to `width` and `lines`: whole sentences are left out from the end until the rest fits.
 
     An ellipsis stands for them. Facts behind three spaces or a new line are left out as well, without a sign.
-    A first sentence that is too long alone is cut between two words, behind an ellipsis. A number stays on the
-    line of the word before it.
+    A first sentence that is too long alone is cut between two words, behind an ellipsis. A number stays on
+    the line of the word before it.
     """
     if width < 4 or lines < 1:
         return text

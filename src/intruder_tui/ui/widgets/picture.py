@@ -81,6 +81,11 @@ class Picture(ScrollView, can_focus=True):
         if goal != top:
             self.scroll_to(y=goal, animate=False, immediate=True)
 
+    def reveal_part(self, start: int, end: int) -> None:
+        """Scroll just far enough that these lines are seen, or as many of the first as there is room for."""
+        last = end - 1 if end - start <= self.room.height else start + self.room.height - 1
+        self.call_after_refresh(self.reveal, last)
+
     def plain(self) -> str:
         """The picture as text."""
         return "\n".join(line.text.rstrip() for line in self._lines).rstrip()

@@ -132,10 +132,8 @@ class UpdateView(Picture):
             self._reveal()
 
     def _reveal(self) -> None:
-        """Bring the slider into view, its end if there is room for all of it."""
-        end = len(self._lines) - 1
-        line = end if end - self._slider < self.room.height else self._slider + self.room.height - 1
-        self.call_after_refresh(self.reveal, line)
+        """Bring the slider into view."""
+        self.reveal_part(self._slider, len(self._lines))
 
     def _why_not(self) -> Text:
         """What stands where the slider would: how far it is, why there is none, or how to ask for it."""
