@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from intruder_tui.definition import Definition
 
 SOME_FAILED = 1
+_NO_END = 10_000
+"""Columns of a file or a pipe: a matrix is a line there."""
 
 
 def scan(
@@ -135,6 +137,8 @@ def run_scan(
         from intruder_tui.views.scan import scan_report
 
         console = Console()
+        if not console.is_terminal:
+            console = Console(width=_NO_END)
         for session in sessions:
             console.print(scan_report(scanned(session, definition, session.result), definition))
     rows = [(session, row) for session in sessions for row in session.pairing.rows]

@@ -122,6 +122,19 @@ def shape(size: Sequence[int], glyphs: Glyphs = UNICODE) -> str:
     return f" {glyphs.times} ".join(str(n) for n in size) or "scalar"
 
 
+def runs(ranks: Sequence[int], glyphs: Glyphs = UNICODE) -> str:
+    """Ascending integers, three or more that follow one another as a run: "0–7 9"."""
+    parts: list[list[int]] = []
+    for rank in ranks:
+        if parts and rank == parts[-1][-1] + 1:
+            parts[-1].append(rank)
+        else:
+            parts.append([rank])
+    return " ".join(
+        f"{part[0]}{glyphs.to}{part[-1]}" if len(part) > 2 else " ".join(map(str, part)) for part in parts
+    )
+
+
 def plural(count: int, noun: str, many: str | None = None) -> str:
     """ "1 intruder", "3 intruders"."""
     return f"{count} {noun if count == 1 else many or noun + 's'}"

@@ -12,7 +12,8 @@ from rich.text import Text
 from intruder_tui.checkpoint.names import printable
 from intruder_tui.definition import Definition
 from intruder_tui.findings.scan import Carrier, Scan, Trouble
-from intruder_tui.views.numbers import cosine, percent
+from intruder_tui.views.naming import SUFFIX
+from intruder_tui.views.numbers import cosine, percent, runs
 from intruder_tui.views.sentence import session_sentence, totals_remarks
 
 
@@ -22,7 +23,7 @@ def scan_report(scan: Scan, definition: Definition) -> RenderableType:
     setting = f"side {definition.side}, k {definition.k}, ε {definition.eps:.2f}"
     strongest = scan.strongest
     if strongest is not None:
-        strongest = replace(strongest, name=printable(strongest.name.removesuffix(".weight")))
+        strongest = replace(strongest, name=printable(strongest.name.removesuffix(SUFFIX)))
     finding = session_sentence(scan.totals, strongest, definition)
     doubts = [Text(remark) for remark in totals_remarks(scan.totals)]
     parts: list[RenderableType] = [Text(f"{title}   {setting}", style="bold"), *doubts, Text(finding)]
@@ -42,9 +43,9 @@ def _table(carriers: Sequence[Carrier], definition: Definition) -> Table:
     for one in carriers:
         named = ", ".join(f"{count} {verdict.value}" for verdict, count in one.others.items())
         table.add_row(
-            Text(printable(one.name)),
+            Text(printable(one.name.removesuffix(SUFFIX))),
             Text(f"{len(one.intruders)}" + (f" (+{named})" if named else "")),
-            Text(" ".join(str(j) for j in one.intruders)),
+            Text(runs(one.intruders)),
             Text(cosine(*one.lowest, eps=definition.eps)),
             Text("" if one.relative_norm is None else percent(one.relative_norm)),
         )

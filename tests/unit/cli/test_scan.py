@@ -68,7 +68,7 @@ def test_scan_writes_files_and_a_second_run_needs_no_worker(
     done = intruder_tui(
         "scan", demo_pair.base, demo_pair.lora, demo_pair.full,
         "--json", tmp_path / "scan.json", "--csv", tmp_path / "scan.csv",
-        cache=cache,
+        cache=cache, COLUMNS="40",
     )  # fmt: skip
     assert done.returncode == 0
     assert json.loads((tmp_path / "scan.json").read_text()) == scanned
@@ -76,6 +76,8 @@ def test_scan_writes_files_and_a_second_run_needs_no_worker(
     assert len(rows) == sum(len(tuned["matrices"]) for tuned in scanned["tuned"])
     worst = next(row for row in rows if row["name"] == Q and "lora" in row["tuned"])
     assert worst["count"] == "3"
+    (line,) = (line for line in done.stdout.splitlines() if line.startswith(Q.removesuffix(".weight")))
+    assert line.split()[1:3] == ["3", "0–2"]  # a line a matrix, however narrow
     assert "7 intruder dimensions in 5 of 28 matrices" in done.stdout
 
 

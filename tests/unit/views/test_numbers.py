@@ -148,3 +148,16 @@ def test_duration(seconds: float, text: str) -> None:
 def test_plurals() -> None:
     assert numbers.plural(1, "matrix", "matrices") == "1 matrix"
     assert numbers.plural(2, "intruder") == "2 intruders"
+
+
+@given(st.sets(st.integers(0, 40)))
+def test_runs_name_every_rank_once(ranks: set[int]) -> None:
+    named: list[int] = []
+    for part in numbers.runs(sorted(ranks), ASCII).split():
+        first, _, last = part.partition("-")
+        named += range(int(first), int(last or first) + 1)
+    assert named == sorted(ranks)
+
+
+def test_three_ranks_make_a_run() -> None:
+    assert numbers.runs([0, 1, 2, 3, 5, 6, 9]) == "0–3 5 6 9"
