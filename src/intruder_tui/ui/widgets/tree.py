@@ -67,6 +67,7 @@ class LayerTree(Tree[Branch]):
         self._figure: Callable[[str], str] | None = None
         self._branches: dict[str, Branch] = {}
         self._drawn: dict[int, TreeNode[Branch]] = {}
+        self._sought: Branch | None = None
 
     # Filling -------------------------------------------------------------------------------------
 
@@ -79,7 +80,7 @@ class LayerTree(Tree[Branch]):
         self._figure = figure
         self._branches = {leaf.row: leaf for leaf in top.leaves() if leaf.row is not None}
         self.clear()
-        self._drawn = {}
+        self._drawn, self._sought = {}, None
         self.root.data = top
         self._populate(self.root)
         self.root.expand()
@@ -142,9 +143,11 @@ class LayerTree(Tree[Branch]):
     # The cursor ----------------------------------------------------------------------------------
 
     def on_tree_node_highlighted(self, event: Tree.NodeHighlighted[Branch]) -> None:
-        """Tell which row is in front; a group is none."""
+        """Tell which row is in front; a group is none, nor is what the cursor is about to leave."""
         event.stop()
         branch = event.node.data
+        if self._sought is not None or event.node is not self.cursor_node:
+            return
         if branch is not None and branch.row is not None:
             self.post_message(self.Highlighted(branch.row))
 
@@ -168,10 +171,13 @@ class LayerTree(Tree[Branch]):
             node = self._drawn[id(branch)]
             self._populate(node)
             node.expand()
+        self._sought = leaf
         self.call_after_refresh(self._put_cursor, leaf)
         return True
 
     def _put_cursor(self, leaf: Branch) -> None:
+        if self._sought is leaf:
+            self._sought = None
         node = self._drawn.get(id(leaf))
         if node is not None:
             self.move_cursor(node)
