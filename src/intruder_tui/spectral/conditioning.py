@@ -100,11 +100,17 @@ class Ranges:
         """[count], best(j) is no smaller; `part` ([count]) is what one vector of a cluster holds at least."""
         return (torch.maximum(self._low, part - self._turned) - self._own).clamp(min=0.0)
 
-    def most(self, overlap: Tensor) -> Tensor:
-        """[count], neither best(j) nor the overlap with a cluster's span ([count]) is larger."""
+    def most(self, overlap: Tensor, shares: Tensor) -> Tensor:
+        """[count], neither best(j) nor the overlap with a cluster's span ([count]) is larger.
+
+        `shares` ([c, count]) holds the energy of each vector in each cluster of tied base vectors.
+        """
         joint = overlap.clone()
         for first, last in self._groups:
-            joint[first:last] = torch.maximum(self._joint[first:last], overlap[first:last].norm())
+            joint[first:last] = self._joint[first:last]
+            if len(shares):
+                held = shares[:, first:last].sum(1).amax().sqrt()
+                joint[first:last] = torch.maximum(joint[first:last], held)
         high = torch.maximum(self._high, overlap + self._turned) + self._own
         joint = torch.maximum(joint + self._turned, self._high) + self._span
         return torch.minimum(high, joint).clamp(max=1.0)

@@ -45,7 +45,7 @@ class _Running:
     def matches(self, update_share: Tensor) -> Matches:
         traits = replace(self._sums.traits(self.best), update_share=update_share)
         least = torch.minimum(self._ranges.least(self._sums.least_shares()), self.best)
-        most = torch.maximum(self._ranges.most(traits.cluster_overlap), self.best)
+        most = torch.maximum(self._ranges.most(traits.cluster_overlap, self._sums.shares()), self.best)
         return Matches(self.best, self.best, self.index, self.block, least, most, traits)
 
 

@@ -68,6 +68,10 @@ class TraitSums:
                 0, place[tied], squares[tied.to(panel.device)].cpu()
             )
 
+    def shares(self) -> Tensor:
+        """[c, l], energy of each tuned vector in each cluster of tied base vectors."""
+        return self._shares
+
     def least_shares(self) -> Tensor:
         """What one vector of some cluster holds of each tuned vector at least, however it is chosen: [l].
 

@@ -122,6 +122,36 @@ def test_tied_tuned_vectors_that_are_all_foreign_have_a_low_upper_end() -> None:
         assert float(matches.most[0]) >= float(matches.lower[:2].max())
 
 
+@pytest.mark.parametrize("rows", [1024, 7])
+@pytest.mark.parametrize("tied", [2, 3])
+@pytest.mark.parametrize("base_tied", [False, True])
+def test_tied_tuned_vectors_match_as_much_as_any_of_their_span(
+    monkeypatch: pytest.MonkeyPatch, base_tied: bool, tied: int, rows: int
+) -> None:
+    """Some choice of the tied vectors has a base vector's whole part in their span; no choice has more."""
+    monkeypatch.setattr("intruder_tui.spectral.cosines.BASE_ROWS", rows)
+    spectrum = torch.linspace(1.0, 0.4, 24).double()
+    if base_tied:
+        spectrum[4:6] = spectrum[4]
+    ours, theirs = torch.linspace(2.0, 1.0, 24).double(), gaussian(24, 24, 5) / 24
+    ours[3 : 3 + tied] = ours[3]
+    turn = torch.linalg.matrix_exp(4.0 * (theirs - theirs.T))
+    u, v = orthonormal(24, 24, 1), orthonormal(40, 24, 2)
+    u1, v1 = u @ turn, v @ turn.T
+    found = compare_exact(u * spectrum @ v.T, u1 * ours @ v1.T)
+    group = slice(3, 3 + tied)
+    for matches, first, second in ((found.left, u, u1), (found.right, v, v1)):
+        cosines = first.T @ second
+        parts = cosines[:, group].norm(dim=1)
+        assert float(parts.amax()) < 0.95
+        if base_tied:
+            # Both spans have choices: the largest cosine between them is a norm that is taken from above.
+            parts = torch.cat((parts, torch.linalg.matrix_norm(cosines[4:6, group])[None]))
+        expected = parts.amax().clamp(max=1.0).expand(tied)
+        torch.testing.assert_close(matches.most[group], expected, atol=1e-6, rtol=0)
+        assert bool((cosines[:, group].abs().amax(0) < expected - 1e-3).any())
+
+
 def test_kept_factors_take_tied_base_vectors_by_their_span() -> None:
     """A rotation inside the tie moves single cosines; the interval holds them all, and the span's overlap."""
     sigma = torch.tensor([4.0, 3.0, 3.0, *torch.linspace(2, 1, 27).tolist()])
