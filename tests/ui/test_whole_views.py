@@ -9,7 +9,7 @@ from tests.support.apps import Opened, opened
 from tests.support.engines import SilentEngine
 from tests.support.llama import STRONG, WEAK, llama_results, llama_rows, llama_session
 from tests.support.results import analyse, base_weight, bounded, plant
-from tests.support.sessions import finished, session
+from tests.support.sessions import finished, matrix_row, session
 from textual.widgets import ContentSwitcher
 
 from intruder_tui.definition import Definition
@@ -215,6 +215,17 @@ async def test_enter_on_a_row_shows_the_vector_and_escape_goes_back() -> None:
         assert page(one) == "intruders"
         assert one.table.has_focus
         assert one.table.cursor_row == 1
+
+
+async def test_where_every_cosine_is_known_none_is_offered() -> None:
+    engine = SilentEngine()
+    base = base_weight(24, 24)
+    results = {STRONG: analyse(base, plant(base, [1.2]))}
+    small = session([matrix_row(STRONG, (24, 24))], engine, results, [STRONG])
+    async with opened(small, engine=engine) as one:
+        await one.press("2", "tab", "enter")
+        assert "over all 24 base vectors" in words(one.main.query_one(VectorView))
+        assert "computes all" not in one.text()
 
 
 async def test_the_vector_stays_when_the_matrix_changes_and_goes_with_the_view() -> None:

@@ -47,7 +47,7 @@ def remark(
 
     `binding` is the one that asks for them here.
     """
-    missing = [field for field in shown if field.whole is None]
+    missing = [field for field in shown if field.reach < field.size]
     if one.result is None or not one.viewable or desk is None or not missing:
         return ""
     sides = " and ".join(str(field.side) for field in missing)
