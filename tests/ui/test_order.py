@@ -170,6 +170,7 @@ def test_a_name_that_is_cut_keeps_its_layer_and_its_end(room: int) -> None:
         assert "13" in short
         assert short.endswith("q_proj")
     assert fitted("3.self_attn.q_proj", 18, "…") == "3.self_attn.q_proj"
+    assert fitted("model.layers.2.self_attn", 17, "…") == "…yers.2.self_attn"
 
 
 def test_names_lose_what_all_layers_begin_with() -> None:

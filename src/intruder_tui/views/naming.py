@@ -33,11 +33,14 @@ def stems(labels: Sequence[str]) -> list[str]:
 
 
 def fitted(name: str, room: int, ellipsis: str) -> str:
-    """A name in `room` cells: the layer and the end stay, what lies between them is cut first."""
+    """A name in `room` cells: the layer and the end stay; it is cut before them, else what lies between."""
     if cell_len(name) <= room:
         return name
     layer = _LAYER.match(name)
     if layer is not None:
+        kept = room - cell_len(ellipsis)
+        if kept >= cell_len(name[layer.start(1) :]):
+            return ellipsis + _end(name, kept)
         for head in (layer.group(), ellipsis + layer.group(1)):
             tail = room - cell_len(head) - cell_len(ellipsis)
             if tail >= LEAST_TAIL:
