@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from tests.support.engines import SilentEngine
 from tests.support.llama import STRONG, llama_results, llama_rows, llama_session
-from tests.support.results import bounded, planted
-from tests.support.sessions import finished, session
+from tests.support.results import bounded, clean, planted
+from tests.support.sessions import finished, matrix_row, session
 
 from intruder_tui.definition import Definition
 from intruder_tui.engine.jobs import Job
@@ -37,6 +37,18 @@ def test_a_group_is_open_until_all_its_rows_are_known() -> None:
     assert badges.of(layer) == Badge("2", tone=Tone.ACCENT)
     assert badges.of(group(top, "model.layers")) == Badge("2", tone=Tone.ACCENT)
     assert badges.of(group(top, "model.layers", "1", "mlp")) == Badge("··")
+
+
+def test_a_group_of_which_nothing_has_changed_says_so() -> None:
+    names = [f"layers.{layer}.mlp.{module}.weight" for layer in (0, 1) for module in ("up", "down")]
+    rows = [matrix_row(name, untouched=name != names[0]) for name in names]
+    one = session(rows, SilentEngine(), {names[0]: clean()}, names[:1])
+    one.prime()
+    top = outline(names)
+    badges = Badges(one, Definition(), UNICODE)
+    marks = [badges.of(branch).mark for branch in top.children[0].children]
+    assert marks == [UNICODE.none, UNICODE.unchanged]
+    assert badges.of(top.children[0]).mark == UNICODE.none
 
 
 def test_groups_sum_to_the_session_s_total() -> None:

@@ -39,6 +39,7 @@ class _Sum:
     open: int = 0
     undecided: int = 0
     failed: int = 0
+    unchanged: int = 0
 
     def __add__(self, other: _Sum) -> _Sum:
         return _Sum(
@@ -47,6 +48,7 @@ class _Sum:
             self.open + other.open,
             self.undecided + other.undecided,
             self.failed + other.failed,
+            self.unchanged + other.unchanged,
         )
 
 
@@ -107,6 +109,8 @@ class Badges:
             return Badge(self._glyphs.failed, tone=Tone.WARNING)
         if not sums.matrices:
             return Badge("")
+        if sums.unchanged == sums.matrices:
+            return Badge(self._glyphs.unchanged)
         return Badge(self._glyphs.undecided if sums.undecided else self._glyphs.none)
 
     def _sum(self, branch: Branch) -> _Sum:
@@ -133,4 +137,6 @@ class Badges:
         if count is None:
             return _Sum(matrices, open=matrices)
         summary = session.summary(name)
-        return _Sum(matrices, count, undecided=len(summary.open(self.definition)) if summary else 0)
+        undecided = len(summary.open(self.definition)) if summary else 0
+        unchanged = matrices if session.state(name) is State.UNCHANGED else 0
+        return _Sum(matrices, count, undecided=undecided, unchanged=unchanged)
