@@ -11,6 +11,8 @@ from tests.support.apps import TRUECOLOR, opened
 from tests.support.engines import SilentEngine
 from tests.support.llama import REFUSED, SAME, STRONG, llama_results, llama_session
 
+from intruder_tui.ui.clipboard import BRIEF
+
 
 async def test_y_copies_what_is_in_front_and_says_so() -> None:
     async with opened() as one:
@@ -62,6 +64,21 @@ async def test_y_on_the_spectrum_copies_the_sentence_below_it() -> None:
         await one.press("n", "3", "y")
         assert one.app.clipboard == f"{STRONG}\t{one.line('#finding')}"
         assert "match no base vector" in one.app.clipboard
+
+
+async def test_what_tmux_needs_is_said_once_and_confirmations_are_brief(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TMUX", "/tmp/tmux-0/default,1,0")
+    async with opened() as one:
+        await one.press("n", "M", "y")
+        assert "Nothing is marked; x marks the matrix in front." in one.notices
+        assert "set-clipboard" in one.notices
+        one.app.clear_notifications()
+        await one.press("y")
+        assert "OSC 52" in one.notices
+        assert "set-clipboard" not in one.notices
+        assert [notice.timeout for notice in one.app._notifications] == [BRIEF]
 
 
 async def test_capital_c_copies_all_of_the_sentence_below_any_view() -> None:

@@ -206,7 +206,7 @@ async def test_marks_are_copied_with_what_is_known_and_stay_in_another_checkpoin
     sessions = [llama_session(engine, ready=True, tuned="a"), llama_session(engine, ready=[WEAK], tuned="b")]
     async with opened(*sessions, engine=engine) as one:
         await one.press("M")
-        assert "Nothing to copy here." in one.notices
+        assert "Nothing is marked; x marks" in one.notices
         await one.press("n", "x", "n", "x", "c", "M")
         lines = [line.split("\t") for line in one.app.clipboard.splitlines()]
         assert lines[0] == ["matrix", "state", "intruders", "lowest best |cos|", "relative update"]

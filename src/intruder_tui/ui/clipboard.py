@@ -9,6 +9,8 @@ from textual.app import App
 from intruder_tui.views.numbers import plural
 
 TAB = "\t"
+BRIEF = 2.0
+"""Seconds for which a plain confirmation stands over the view."""
 SHOWN = 200
 """Characters of the first line that the notice repeats."""
 
@@ -21,13 +23,24 @@ def told(text: str) -> str:
     return first[:SHOWN].replace(TAB, "  ") + (f" and {plural(len(more), 'more line')}" if more else "")
 
 
-def send(app: App[None], text: str) -> None:
-    """Copy `text` and say so. No terminal acknowledges it, hence the words."""
-    if not text:
-        app.notify("Nothing to copy here.", markup=False)
-        return
-    app.copy_to_clipboard(text)
-    said = told(text)
-    if "TMUX" in os.environ:
-        said += "\ntmux passes it on with: set-option -g set-clipboard on"
-    app.notify(said, title="Sent to the terminal's clipboard (OSC 52)", markup=False)
+class Clipboard:
+    """The clipboard of the terminal."""
+
+    def __init__(self) -> None:
+        self._hinted = False
+
+    def send(self, app: App[None], text: str, nothing: str = "Nothing to copy here.") -> None:
+        """Copy `text` and say so, or say `nothing`. No terminal acknowledges it, hence the words.
+
+        What tmux needs is said once.
+        """
+        if not text:
+            app.notify(nothing, markup=False)
+            return
+        app.copy_to_clipboard(text)
+        said, seconds = told(text), BRIEF
+        if "TMUX" in os.environ and not self._hinted:
+            self._hinted = True
+            said += "\ntmux passes it on with: set-option -g set-clipboard on"
+            seconds = app.NOTIFICATION_TIMEOUT
+        app.notify(said, title="Sent to the terminal's clipboard (OSC 52)", markup=False, timeout=seconds)

@@ -11,6 +11,7 @@ from intruder_tui.engine.pace import Pace
 from intruder_tui.engine.session import Session
 from intruder_tui.ui import studying, subject, telling
 from intruder_tui.ui.badges import Badges
+from intruder_tui.ui.clipboard import Clipboard
 from intruder_tui.ui.look import Look
 from intruder_tui.ui.options import UiOptions
 from intruder_tui.ui.outline import short_name
@@ -43,6 +44,7 @@ class Front(Screen[None]):
         self._stopwatch = Stopwatch()
         self._paused = False
         self._marks: set[str] = set()
+        self._clipboard = Clipboard()
 
     @property
     def session(self) -> Session:

@@ -11,7 +11,7 @@ from textual.binding import BindingType
 from textual.containers import Horizontal
 
 from intruder_tui.definition import LARGEST_K, Side
-from intruder_tui.ui import clipboard, keys
+from intruder_tui.ui import keys
 from intruder_tui.ui.screens.navigation import Navigation
 from intruder_tui.ui.screens.scanning import BEAT
 from intruder_tui.ui.widgets.footer import FooterLine
@@ -96,12 +96,12 @@ class MainScreen(Navigation):
 
     def action_copy(self) -> None:
         """Copy what the cursor is on."""
-        clipboard.send(self.app, self._pane.copied())
+        self._clipboard.send(self.app, self._pane.copied())
 
     def action_copy_sentence(self) -> None:
         """Copy all of the sentence below the view, whatever the cursor is on."""
-        clipboard.send(self.app, self._pane.sentence())
+        self._clipboard.send(self.app, self._pane.sentence())
 
     def action_copy_table(self) -> None:
         """Copy the intruder table."""
-        clipboard.send(self.app, self._pane.copied_table())
+        self._clipboard.send(self.app, self._pane.copied_table())

@@ -9,7 +9,7 @@ from textual.widgets import Input
 from intruder_tui.checkpoint.pairs import RowKind
 from intruder_tui.engine.session import Session
 from intruder_tui.findings.ledger import State
-from intruder_tui.ui import clipboard, telling
+from intruder_tui.ui import telling
 from intruder_tui.ui.history import History
 from intruder_tui.ui.look import Look
 from intruder_tui.ui.marks import marked, plain
@@ -133,11 +133,16 @@ class Navigation(Scanning):
         if found:
             self._next_of(found, step)
         else:
-            self.notify(f"Nothing is marked; {self._key('mark')} marks the matrix in front.", markup=False)
+            self.notify(self._nothing_marked, markup=False)
 
     def action_copy_marked(self) -> None:
         """Copy the marked rows with what is known of them."""
-        clipboard.send(self.app, plain(self.session, self._marks, self._definition, self._look.glyphs))
+        text = plain(self.session, self._marks, self._definition, self._look.glyphs)
+        self._clipboard.send(self.app, text, self._nothing_marked)
+
+    @property
+    def _nothing_marked(self) -> str:
+        return f"Nothing is marked; {self._key('mark')} marks the matrix in front."
 
     def action_order(self) -> None:
         """Take the tree's next order, as the values are now."""
