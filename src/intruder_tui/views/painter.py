@@ -161,19 +161,23 @@ class Painter:
     # Head and gutter -----------------------------------------------------------------------------
 
     def numbers(self, cursor: int | None = None) -> list[Segment]:
-        """The column numbers, over the map."""
+        """The column numbers, over the map; one that has no room beside another is left out."""
         width, edges = self.scale.width, self.grid.column_edges
         step = _step(width, len(str(int(edges[-1] - 1))))
         cells: list[tuple[str, Style]] = [(" ", self.tones.muted)] * self.width
         shown = [*range(0, len(edges) - 1, step)]
         if cursor is not None and cursor in range(len(edges) - 1):
-            shown = [c for c in shown if abs(c - cursor) >= step or c == cursor]
-            shown.append(cursor)
+            shown = [cursor, *(c for c in shown if abs(c - cursor) >= step)]
+        taken: set[int] = set()
         for column in shown:
             label = str(int(edges[column]))
             start = column * width + max(0, (width - len(label)) // 2)
             style = self.tones.cursor if column == cursor else self.tones.muted
-            for place, sign in enumerate(label, start=min(start, max(0, self.width - len(label)))):
+            start = min(start, max(0, self.width - len(label)))
+            if not taken.isdisjoint(range(start - 1, start + len(label) + 1)):
+                continue
+            taken.update(range(start, start + len(label)))
+            for place, sign in enumerate(label, start=start):
                 if place < self.width:
                     cells[place] = (sign, style)
         return merged(Segment(sign, style) for sign, style in cells)

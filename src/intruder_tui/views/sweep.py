@@ -70,14 +70,14 @@ class SweepView:
                 console, options, [self._plot(axis, self.lines - 1) for axis in (Axis.EPS, self._second)]
             )
             return
-        upper = self._plot(Axis.EPS, self.lines // 2 - 1)
-        lower = self._plot(self._second, self.lines - self.lines // 2 - 1)
-        if upper.fits(options.max_width) and lower.fits(options.max_width):
-            yield Text(heads[0], tone.strong, no_wrap=True)
-            yield upper
-            yield Text(heads[1], tone.strong, no_wrap=True)
-            yield lower
-            return
+        half = self.lines // 2
+        for upper in sorted(range(2, self.lines - 1), key=lambda lines: abs(lines - half)):
+            plots = self._plot(Axis.EPS, upper - 1), self._plot(self._second, self.lines - upper - 1)
+            if all(plot.fits(options.max_width) for plot in plots):  # a longer legend takes more lines
+                for head, plot in zip(heads, plots, strict=True):
+                    yield Text(head, tone.strong, no_wrap=True)
+                    yield plot
+                return
         yield Text(heads[0], tone.strong, no_wrap=True)
         yield self._plot(Axis.EPS, self.lines - 2)
         yield Text(f"no room for the {heads[1]}", tone.muted, no_wrap=True, overflow="ellipsis")

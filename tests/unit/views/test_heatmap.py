@@ -166,6 +166,18 @@ def test_a_map_larger_than_the_paper_is_pooled() -> None:
     assert max(len(line) for line in lines) <= 47
 
 
+@pytest.mark.parametrize("cursor", [None, 0, 7, -1])
+def test_no_two_column_numbers_run_into_each_other(cursor: int | None) -> None:
+    for columns in range(8, 52):
+        shown = grid(np.zeros((256, 256), np.float32), 256, 8, columns)
+        count = len(shown.column_edges) - 1
+        at = None if cursor is None else cursor % count
+        line = Painter(shown, (), Scale(1, 1), ColourMode.TRUECOLOR).numbers(at)
+        numbers = "".join(segment.text for segment in line).split()
+        assert {int(number) for number in numbers} <= {int(edge) for edge in shown.column_edges[:-1]}
+        assert at is None or str(int(shown.column_edges[at])) in numbers
+
+
 def test_bounds_alone_are_no_picture() -> None:
     none = np.empty((0, 0), np.float32)
     bounds = Similarity(np.zeros(3, np.float32), np.ones(3, np.float32), np.full(3, -1, np.int32), none)

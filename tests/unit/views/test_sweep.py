@@ -72,6 +72,26 @@ def test_golden_text() -> None:
     ]
 
 
+def test_a_longer_legend_takes_lines_from_the_other_plot() -> None:
+    definition, members = Definition(), matrix_members(planted(strengths=(1.2, 0.4)))
+    names = [f"run/checkpoint-{step}" for step in (5, 20, 60)]
+    one = SweepView(
+        [by_eps(name, members, definition) for name in names],
+        [by_k("alone", members, definition)],
+        definition,
+        ColourMode.NONE,
+        ASCII,
+        14,
+    )
+    console = Console(width=44, color_system=None)
+    with console.capture() as capture:
+        console.print(one)
+    lines = capture.get().splitlines()
+    assert len(lines) <= 14
+    assert not any("no room" in line for line in lines)
+    assert sum(line.startswith("count over") for line in lines) == 2
+
+
 def test_a_place_without_room_or_answers_says_so() -> None:
     assert shown(12)[1].startswith("no room")
     console = Console(width=60, color_system=None)
