@@ -29,8 +29,8 @@ def comparison_view(
     """Totals, then the matrices with something to count; those without an intruder anywhere are summed up.
 
     A line of `base_doubts` stands before all that where there is one.
-    Names leave out what all layers' names begin with, and long labels what all labels begin with. With `eps` no
-    cosine is rounded across it.
+    Names leave out what all layers' names begin with, and long labels what all labels begin with. With `eps`
+    no cosine is rounded across it.
     """
     tone = tones(mode)
     telling = telling_rows(one)
