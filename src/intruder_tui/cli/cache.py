@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import typer
 
 from intruder_tui.cli.options import CacheBudget, CacheDir, FactorBudget, cache_of
+
+if TYPE_CHECKING:
+    from intruder_tui.cache import Usage
 
 app = typer.Typer(no_args_is_help=True, help="Look at or empty the cache of results.")
 
@@ -25,15 +30,30 @@ def info(
     cache = cache_of(cache_dir, cache_budget, factor_budget)
     usage = cache.usage()
     typer.echo(f"{cache.root}")
-    typer.echo(f"{usage.results} results, {decimal(usage.size)} of {decimal(usage.budget)}")
-    typer.echo(
-        f"{usage.factors} base factors, {decimal(usage.factors_size)} of {decimal(usage.factors_budget)}"
-    )
-    typer.echo(f"{usage.studies} studies, {decimal(usage.studies_size)} of {decimal(usage.studies_budget)}")
+    results, hashes, factors, studies = _entries(usage)
+    for what, size, budget in (
+        (f"{results}, {hashes}", usage.size, usage.budget),
+        (factors, usage.factors_size, usage.factors_budget),
+        (studies, usage.studies_size, usage.studies_budget),
+    ):
+        typer.echo(f"{what}, {decimal(size)} of {decimal(budget)}")
 
 
 @app.command()
 def clear(cache_dir: CacheDir = None) -> None:
-    """Remove every cached result."""
+    """Remove every cached result, and all that was kept beside the results."""
     cache = cache_of(cache_dir)
-    typer.echo(f"{cache.root}: removed {cache.clear()} entries")
+    usage = cache.usage()
+    typer.echo(f"{cache.root}: removed {cache.clear()} entries: {', '.join(_entries(usage))}")
+
+
+def _entries(usage: Usage) -> tuple[str, str, str, str]:
+    """How many there are of each kind."""
+    from intruder_tui.views.numbers import plural
+
+    return (
+        plural(usage.results, "result"),
+        plural(usage.hashes, "content hash", "content hashes"),
+        plural(usage.factors, "set of base factors", "sets of base factors"),
+        plural(usage.studies, "study", "studies"),
+    )

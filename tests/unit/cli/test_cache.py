@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from tests.support.commands import Q, intruder_tui
@@ -12,11 +13,12 @@ from intruder_tui.demo import DemoPaths
 def test_cache_commands(demo_pair: DemoPaths, tmp_path: Path) -> None:
     assert intruder_tui("cache", "path", cache=tmp_path).stdout.strip() == str(tmp_path)
     intruder_tui("show", demo_pair.base, demo_pair.lora, Q, cache=tmp_path)
-    assert "1 results" in intruder_tui("cache", "info", cache=tmp_path).stdout.replace(
-        "1 result,", "1 results,"
-    )
-    assert intruder_tui("cache", "clear", cache=tmp_path).returncode == 0
-    assert "0 results" in intruder_tui("cache", "info", cache=tmp_path).stdout
+    _, *lines = intruder_tui("cache", "info", cache=tmp_path).stdout.splitlines()
+    assert lines[0].startswith("1 result, 3 content hashes, ")  # of the base's weight and of A and B
+    counts = [int(count) for line in lines for count in re.findall(r"(\d+) [a-z]{4,}", line.split(" of ")[0])]
+    cleared = intruder_tui("cache", "clear", cache=tmp_path)
+    assert f": removed {sum(counts)} entries: 1 result, 3 content hashes, " in cleared.stdout
+    assert "0 results, 0 content hashes" in intruder_tui("cache", "info", cache=tmp_path).stdout
 
 
 def test_damaged_results_are_computed_again(demo_pair: DemoPaths, tmp_path: Path) -> None:
