@@ -25,7 +25,10 @@ def list_(
             metavar="[TUNED...]", help="Fine-tuned checkpoints or adapters; without one BASE is listed alone."
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    as_json: Annotated[
+        bool,
+        typer.Option("--json", help="Print JSON instead of a table: an array with an object for each TUNED."),
+    ] = False,
     everything: Annotated[
         bool,
         typer.Option("--all", "-a", help="Also list norms, biases and other tensors that are not analysed."),
@@ -51,8 +54,7 @@ def list_(
     if as_json:
         from intruder_tui.export.listing import listing_document
 
-        documents = [listing_document(pairing) for pairing in pairings]
-        typer.echo(json.dumps(documents[0] if len(documents) == 1 else documents, indent=1))
+        typer.echo(json.dumps([listing_document(pairing) for pairing in pairings], indent=1))
         return
     from rich.console import Console
     from rich.text import Text

@@ -17,7 +17,7 @@ def test_list_says_what_pairs_and_why_not(demo_pair: DemoPaths, cache: Path) -> 
     assert table.returncode == 0
     assert "28 matrices to analyse, 12 of them untouched by the adapter" in " ".join(table.stdout.split())
     done = intruder_tui("list", demo_pair.base, demo_pair.lora, "--json", cache=cache)
-    document = json.loads(done.stdout)
+    (document,) = json.loads(done.stdout)
     kinds = [row["kind"] for row in document["rows"]]
     assert kinds.count("matrix") == 28
     assert all(row["reason"] for row in document["rows"] if row["kind"] != "matrix")
@@ -50,7 +50,7 @@ def test_names_can_be_mapped_on_the_command_line(demo_pair: DemoPaths, cache: Pa
     done = intruder_tui(
         "list", demo_pair.base, tmp_path / "x.safetensors", "--map", rule, "--json", cache=cache
     )
-    rules = {row["rule"] for row in json.loads(done.stdout)["rows"] if row["kind"] == "matrix"}
+    rules = {row["rule"] for row in json.loads(done.stdout)[0]["rows"] if row["kind"] == "matrix"}
     assert rules == {f"--map {rule}"}
     bad = intruder_tui("list", demo_pair.base, demo_pair.full, "--map", "(", cache=cache)
     assert (bad.returncode, bad.stderr.count("\n")) == (2, 1)
