@@ -33,7 +33,14 @@ Eps = Annotated[float, typer.Option("--eps", "-e", help="An intruder's best cosi
 SideOption = Annotated[
     str, typer.Option("--side", metavar="U|V", help="Compare left (U, output) or right (V, input) vectors.")
 ]
-Device = Annotated[str, typer.Option("--device", metavar="auto|cpu|cuda[:N]", help="Where to compute.")]
+Device = Annotated[
+    str,
+    typer.Option(
+        "--device",
+        metavar="auto|cpu|cuda[:N]",
+        help="Where to compute; what is in the cache needs no device.",
+    ),
+]
 CacheDir = Annotated[
     Path | None,
     typer.Option(

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from intruder_tui.checkpoint.pairs import Pairing
     from intruder_tui.definition import Definition
 
-SOME_FAILED = 1
+INCOMPLETE = 1
+"""Some matrix that should have an answer has none."""
 _NO_END = 10_000
 """Columns of a file or a pipe: a matrix is a line there."""
 
@@ -65,7 +66,8 @@ def scan(
 ) -> None:
     """Analyse every matrix. Ctrl-C keeps what is done; the same command goes on from there.
 
-    Exit code 0: done; 1: some matrices failed; 2: bad usage or unreadable input.
+    Exit code 0: done; 1: some matrices failed or were refused, or nothing could be paired; 2: bad usage or
+    unreadable input.
     """
     definition = definition_of(k, eps, side)
     if json_to == "-" and csv_to == "-":
@@ -148,7 +150,7 @@ def run_scan(
         where = f"{printable(pairing.base.argument)} and {printable(pairing.tuned.argument)}"
         why = "; ".join(pairing.notes) or "neither has a weight matrix"
         typer.echo(f"intruder-tui: nothing to analyse between {where}: {why}", err=True)
-    return SOME_FAILED if failed or nothing else 0
+    return INCOMPLETE if failed or nothing else 0
 
 
 def _remarks(pairings: list[Pairing]) -> list[str]:

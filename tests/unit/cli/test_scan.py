@@ -13,7 +13,12 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 from tests.support.commands import Q, intruder_tui
+from tests.support.sessions import matrix_row, other_row, pairing
 
+from intruder_tui.cache import Cache
+from intruder_tui.checkpoint.pairs import RowKind
+from intruder_tui.cli.scan import run_scan
+from intruder_tui.definition import Definition
 from intruder_tui.demo import DemoPaths
 from intruder_tui.demo.weights import PLANTED
 
@@ -44,6 +49,35 @@ def test_scan_keeps_its_contract(scanned: dict[str, Any], demo_pair: DemoPaths) 
     skipped = matrices["model.embed_tokens.weight"]
     assert skipped["state"] == "skipped"
     assert skipped["reason"]
+
+
+def test_the_readme_names_every_key_of_the_document(scanned: dict[str, Any]) -> None:
+    text = (Path(__file__).parents[3] / "README.md").read_text()
+    schema = json.loads(text.partition("### `scan --json`")[2].partition("```json")[2].partition("```")[0])
+    for path in (
+        (),
+        ("definition",),
+        ("base",),
+        ("base", "files", 0),
+        ("tuned", 0),
+        ("tuned", 0, "files", 0),
+    ):
+        assert keys_at(schema, path) == keys_at(scanned, path), path
+    for path in (("tuned", 0, "matrices", 0), ("tuned", 0, "matrices", 0, "update")):
+        assert keys_at(schema, path) == keys_at(scanned, path), path
+
+
+def keys_at(document: Any, path: tuple[str | int, ...]) -> set[str]:
+    for step in path:
+        document = document[step]
+    return set(document)
+
+
+def test_a_refused_matrix_alone_makes_a_scan_incomplete(tmp_path: Path) -> None:
+    known = matrix_row("layers.0.q_proj.weight", untouched=True)
+    refused = other_row("layers.1.q_proj.weight", RowKind.REFUSED, (64, 48), "tuned is 48 x 48")
+    for rows, code in (([known], 0), ([known, refused], 1)):
+        assert run_scan([pairing(rows)], Definition(), Cache(tmp_path), "cpu") == code
 
 
 def test_the_numbers_are_those_of_a_float64_svd(scanned: dict[str, Any], demo_pair: DemoPaths) -> None:
