@@ -126,6 +126,9 @@ def endured(directory: Path, keys: int, seed: int) -> Torment:
         done = torment(start, keys, seed)
         assert leave(done.terminal) == 0
         assert done.terminal.restored
+    except AssertionError as error:
+        error.add_note(log.read_text())
+        raise
     finally:
         for terminal in opened:
             terminal.close()

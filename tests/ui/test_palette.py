@@ -107,3 +107,13 @@ async def test_keys_that_come_while_it_closes_find_nothing_to_do() -> None:
         palette.dismiss()
         await one.settle()
         assert one.app.screen is not one.main  # it has closed nothing else
+
+
+async def test_pages_are_turned_where_the_list_has_no_room() -> None:
+    async with opened(size=(28, 5)) as one:
+        for lines in (3, 5, 7, 9):
+            await one.pilot.resize_terminal(28, lines)
+            await one.press("colon")
+            await one.settle(0.2)
+            await one.press("down", "down", "pageup", "pagedown", "escape")
+            assert one.app.is_running

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 
 from rich.text import Text
 from textual.await_complete import AwaitComplete
-from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
+from textual.command import CommandList, CommandPalette, DiscoveryHit, Hit, Hits, Provider
 from textual.keys import format_key
 from textual.worker import Worker
 
@@ -55,6 +55,11 @@ class Palette(CommandPalette):
     # Textual's never returns None; here there may be nothing to start, and nobody reads what it returns.
     def _gather_commands(self, search_value: str) -> Worker[None] | None:  # type: ignore[override]
         return super()._gather_commands(search_value) if self.is_current else None
+
+    def _action_command_list(self, action: str) -> None:
+        # A list without a line to show knows no lines, and Textual's would fail to move by a page of them.
+        if self.query_one(CommandList).scrollable_content_region:
+            super()._action_command_list(action)
 
 
 class Actions(Provider):
