@@ -17,7 +17,7 @@ def angles(factors: Factors, *, spans: bool) -> Tensor:
 
     Davis & Kahan 1970: at most residual / gap. A Gram matrix's residual is that of sigma^2, so its vectors
     lose sigma_1 / sigma_i more than those of a singular value decomposition. The long side, W^T x / sigma,
-    loses as much again to the division.
+    loses as much again to the division. Where terms cancel, what is left has the rounding of the terms.
 
     Args:
         spans: take a cluster of tied values as one: the angle is that of its span.
@@ -34,7 +34,8 @@ def angles(factors: Factors, *, spans: bool) -> Tensor:
     gap = torch.minimum(padded[first] - sigma[first], sigma[last] - padded[last + 2])[:rank]
     gap, sigma = gap.clamp(min=1e-300), sigma[:rank]
     unit = NOISE * EPS
-    found: Tensor = unit * sigma[0] / sigma + unit * sigma[0] / gap
+    top = float(sigma[0]) + factors.parts
+    found: Tensor = unit * top / sigma + unit * top / gap
     if factors.tier == "float64":
         return found.clamp(max=1.0)
     for start, following in zip(factors.stages, (*factors.stages[1:], rank), strict=True):

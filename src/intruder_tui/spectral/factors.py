@@ -31,6 +31,7 @@ class Factors:
         stages: where the Gram matrices began that answered: the whole matrix's at 0, of its tail alone from
             there on.
         notes: sentences about how the answer was reached.
+        parts: the matrix's own, see `Matrix`.
     """
 
     vectors: Tensor
@@ -39,6 +40,7 @@ class Factors:
     tier: str
     stages: tuple[int, ...]
     notes: tuple[str, ...]
+    parts: float = 0.0
 
 
 def numerical_rank(sigma: Tensor, columns: int) -> int:
@@ -64,7 +66,8 @@ def factorise(matrix: Matrix) -> Factors:
     sigma, order = sigma.sort(descending=True, stable=True)
     if not torch.equal(order, torch.arange(len(order), device=order.device)):
         vectors = vectors[:, order]
-    return Factors(vectors, sigma, numerical_rank(sigma, matrix.columns), "exact", stages, tuple(notes))
+    rank = numerical_rank(sigma, matrix.columns)
+    return Factors(vectors, sigma, rank, "exact", stages, tuple(notes), matrix.parts)
 
 
 def factorise_directly(matrix: Matrix) -> Factors:
@@ -84,7 +87,8 @@ def factorise_directly(matrix: Matrix) -> Factors:
         if triangle.device.type == "cpu":
             raise
         vectors, sigma, _ = (t.to(triangle.device) for t in torch.linalg.svd(triangle.cpu()))
-    return Factors(vectors, sigma, numerical_rank(sigma, matrix.columns), "float64", (0,), ())
+    rank = numerical_rank(sigma, matrix.columns)
+    return Factors(vectors, sigma, rank, "float64", (0,), (), matrix.parts)
 
 
 def singular_values(matrix: Matrix, notes: list[str]) -> Tensor:

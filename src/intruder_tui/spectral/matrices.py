@@ -26,6 +26,8 @@ class Matrix(ABC):
     rows: int
     columns: int
     device: torch.device
+    parts: float = 0.0
+    """Bound on the norms of what is summed to it beyond its own; 0 where nothing can cancel."""
 
     @abstractmethod
     def read(self, start: int, stop: int) -> Tensor:
@@ -107,6 +109,8 @@ class Updated(Matrix):
         object.__setattr__(self, "rows", self.base.rows)
         object.__setattr__(self, "columns", self.base.columns)
         object.__setattr__(self, "device", self.base.device)
+        # norm(W0) <= norm(W0 + dW) + norm(dW)
+        object.__setattr__(self, "parts", 2.0 * float(self.b.norm()) * float(self.a.norm()))
 
     def read(self, start: int, stop: int) -> Tensor:
         return self.base.read(start, stop).addmm_(self.b, self.a[:, start:stop])
@@ -136,6 +140,7 @@ class Projected(Matrix):
     basis: Tensor
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "parts", self.whole.parts)
         object.__setattr__(self, "rows", self.basis.shape[1])
         object.__setattr__(self, "columns", self.whole.columns)
         object.__setattr__(self, "device", self.whole.device)

@@ -14,6 +14,7 @@ from tests.support.weights import adapter, gaussian, orthonormal, power_law, wit
 from torch import Tensor
 
 from intruder_tui.spectral import (
+    LowRank,
     Matches,
     SpectralError,
     compare_certified,
@@ -65,6 +66,23 @@ def test_the_range_holds_the_value_in_exact_arithmetic(gap: float, smallest: flo
         assert bool((matches.most >= best).all())
         assert bool((matches.least <= matches.lower).all())
         assert bool((matches.most >= matches.upper).all())
+
+
+@pytest.mark.parametrize("left", [1e-3, 1e-6, 1e-9])
+def test_an_update_that_takes_nearly_all_away_leaves_the_rounding_of_what_it_took(left: float) -> None:
+    base = with_spectrum(6, 9, torch.tensor([1.0, 0.8, 0.5, 0.3, 0.2, 0.1])).double()
+    u, sigma, vh = torch.linalg.svd(base, full_matrices=False)
+    kept = torch.tensor([left, 0.7 * left, 0.1 * left, 1e-3 * left, 3e-4 * left, 1e-4 * left]).double()
+    turn = torch.linalg.matrix_exp(gaussian(6, 6, 3) - gaussian(6, 6, 3).T)
+    b, a = torch.cat((-u * sigma, (u @ turn) * kept), 1), torch.cat((vh, vh))
+    with mpmath.workdps(60):
+        w0, first, second = (mpmath.matrix(t.tolist()) for t in (base, b, a))
+        right = [mpmath.svd_r(w, full_matrices=False)[2] for w in (w0, w0 + first * second)]
+        cosines = right[0] * right[1].T
+        best = torch.tensor([max(abs(float(cosines[i, j])) for i in range(6)) for j in range(6)]).double()
+    found = compare_exact(base, LowRank(a, b, 1.0)).right
+    assert bool((found.least <= best[: len(found.least)] + 1e-15).all())
+    assert bool((found.most >= best[: len(found.most)] - 1e-15).all())
 
 
 def test_well_separated_values_have_no_doubt_to_speak_of() -> None:
