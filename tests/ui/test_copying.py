@@ -89,6 +89,14 @@ async def test_capital_c_copies_all_of_the_sentence_below_any_view() -> None:
         assert said[-20:] not in " ".join(one.text().split())  # more than there is room for
 
 
+async def test_counts_of_the_map_are_copied_as_integers() -> None:
+    async with opened() as one:
+        await one.press("6", "Y")
+        head, *lines = (line.split("\t") for line in one.app.clipboard.splitlines())
+        counts = {line[head.index("value")] for line in lines if line[head.index("state")] == "done"}
+        assert counts == {"0", "1", "2"}
+
+
 @pytest.mark.parametrize(
     ("name", "words"), [(SAME, "dW is zero"), (REFUSED, "base is 160 x 96, tuned is 160 x 104")]
 )

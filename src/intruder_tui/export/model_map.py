@@ -116,17 +116,18 @@ def map_document(one: ModelMap) -> dict[str, Any]:
         "measure": one.measure.value,
         "aggregate": _aggregate(one.measure),
         "cells": [
-            {"module": module, "stack": stack, "layer": layer} | _cell(cell)
+            {"module": module, "stack": stack, "layer": layer} | _cell(cell, one.measure)
             for module, stack, layer, cell in _placed(one)
         ],
         "by_module": [
-            {"module": module} | _cell(cell) for module, cell in zip(one.modules, one.by_module, strict=True)
+            {"module": module} | _cell(cell, one.measure)
+            for module, cell in zip(one.modules, one.by_module, strict=True)
         ],
         "by_layer": [
-            {"stack": stack, "layer": layer} | _cell(cell)
+            {"stack": stack, "layer": layer} | _cell(cell, one.measure)
             for (stack, layer), cell in zip(one.layers, one.by_layer, strict=True)
         ],
-        "total": _cell(one.total),
+        "total": _cell(one.total, one.measure),
     }
 
 
@@ -140,7 +141,7 @@ def map_csv(one: ModelMap, definition: Definition) -> str:
     }
     lines = []
     for module, stack, layer, cell in _placed(one):
-        data = _cell(cell)
+        data = _cell(cell, one.measure)
         lower, upper = data.pop("bounds") or (None, None)
         place = {"module": module, "stack": stack, "layer": layer}
         names = {"matrices": " ".join(data.pop("matrices"))}
@@ -156,8 +157,8 @@ def _placed(one: ModelMap) -> list[tuple[str, str | None, int | None, Cell]]:
     return [*placed, *((name, None, None, cell) for name, cell in one.others)]
 
 
-def _cell(cell: Cell) -> dict[str, Any]:
-    low, high = _finite(cell.low), _finite(cell.high)
+def _cell(cell: Cell, measure: Measure) -> dict[str, Any]:
+    low, high = _finite(cell.low, measure), _finite(cell.high, measure)
     state = "done"
     if cell.unchanged or cell.failed:
         state = "unchanged" if cell.unchanged else "failed"
@@ -172,9 +173,11 @@ def _cell(cell: Cell) -> dict[str, Any]:
     }
 
 
-def _finite(value: float | None) -> float | None:
-    """JSON knows no infinity: the relative update of a base of zeros has no value."""
-    return None if value is None or not math.isfinite(value) else value
+def _finite(value: float | None, measure: Measure) -> float | None:
+    """JSON knows no infinity: the relative update of a base of zeros has no value. A count is an integer."""
+    if value is None or not math.isfinite(value):
+        return None
+    return int(value) if measure is Measure.COUNT else value
 
 
 def _aggregate(measure: Measure) -> str:
