@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -15,6 +17,9 @@ from intruder_tui.views.sentence import without_answer
 
 MOST_ROWS = 500
 LONGEST_LABEL = 18
+LEAST_NAME = 12
+"""Cells of a matrix's name; for their sake the difference is left out first, then the cosines."""
+GAP = 2
 
 
 def comparison_view(
@@ -36,15 +41,19 @@ def comparison_view(
     telling = telling_rows(one)
     shown = [one.everything, *telling[:most]]
     last = "difference" if len(one.labels) == 2 else "spread"
-    texts = [
-        [*(count_text(count, glyphs, eps) for count in row.counts), _difference(row, glyphs)] for row in shown
-    ]
     longest = max(8, min(LONGEST_LABEL, (width - 30) // max(1, len(one.labels))))
     labels = one.labels if max(map(len, one.labels)) <= longest else naming.stems(one.labels)
-    heads = [*(_shortened(label, longest, glyphs) for label in labels), last]
-    widths = [max(len(cell) for cell in cells) for cells in zip(heads, *texts, strict=True)]
-    room = max(12, width - sum(widths) - 2 * len(widths))
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style=tone.muted)
+    for brief, spare in ((False, False), (False, True), (True, True)):  # no value is cut
+        heads = [*(_shortened(label, longest, glyphs) for label in labels), last]
+        texts = [[*_counts(row, glyphs, eps, brief=brief), _difference(row, glyphs)] for row in shown]
+        if spare:
+            heads, texts = heads[:-1], [cells[:-1] for cells in texts]
+        widths = [max(len(cell) for cell in cells) for cells in zip(heads, *texts, strict=True)]
+        room = width - sum(widths) - GAP * len(widths)
+        if room >= LEAST_NAME:
+            break
+    room = max(LEAST_NAME, room)
+    table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style=tone.muted)
     table.add_column("matrix", no_wrap=True)
     for head, size in zip(heads, widths, strict=True):
         table.add_column(Text(head), justify="right", no_wrap=True, min_width=size)
@@ -52,8 +61,7 @@ def comparison_view(
     for row, cells in zip(shown, texts, strict=True):
         name = naming.fitted(printable(naming.within(row.name, common)), room, glyphs.ellipsis)
         styles = [tone.accent if count.certain else tone.muted for count in row.counts] + [tone.text]
-        if row is one.everything:
-            styles = [tone.strong] * len(cells)
+        styles = [tone.strong] * len(cells) if row is one.everything else styles[: len(cells)]
         table.add_row(
             Text(name, tone.strong if row is one.everything else tone.text),
             *(Text(cell, style) for cell, style in zip(cells, styles, strict=True)),
@@ -127,6 +135,12 @@ def count_text(count: Count, glyphs: Glyphs = UNICODE, eps: float | None = None)
         return text
     lower, upper = count.lowest
     return f"{text} ({numbers.cosine(lower, upper, eps=eps, glyphs=glyphs)})"
+
+
+def _counts(row: ComparedRow, glyphs: Glyphs, eps: float | None, *, brief: bool) -> list[str]:
+    """A row's counts; in `brief` without cosines."""
+    counts = [replace(count, lowest=None) for count in row.counts] if brief else row.counts
+    return [count_text(count, glyphs, eps) for count in counts]
 
 
 def _difference(row: ComparedRow, glyphs: Glyphs) -> str:

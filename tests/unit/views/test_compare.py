@@ -116,6 +116,18 @@ def test_long_labels_leave_out_what_they_share() -> None:
     assert stems(["run", "run/checkpoint-20"]) == ["run", "run/checkpoint-20"]
 
 
+def test_where_columns_have_no_room_whole_ones_go_and_no_value_is_cut() -> None:
+    runs = [llama_session(SilentEngine(), ready=True, tuned=f"run/checkpoint-{step}") for step in range(1, 5)]
+    for one in runs:
+        one.prime()
+    for width, spread, cosines in ((80, True, True), (54, False, True), (40, False, False)):
+        lines = shown(runs, width)
+        assert ("spread" in lines[0]) == spread
+        assert lines[1].count("(0.32)") == (4 if cosines else 0)
+        assert lines[1].split().count("3") == 4
+        assert all(len(line) <= width for line in lines)
+
+
 def test_a_matrix_that_one_lacks_has_no_count() -> None:
     name = "only.0.here.weight"
     results = {name: planted(64, 48, (1.2,))}
