@@ -158,7 +158,7 @@ def _placed(one: ModelMap) -> list[tuple[str, str | None, int | None, Cell]]:
 
 
 def _cell(cell: Cell, measure: Measure) -> dict[str, Any]:
-    low, high = _finite(cell.low, measure), _finite(cell.high, measure)
+    low, high = _written(cell.low, measure), _written(cell.high, measure)
     state = "done"
     if cell.unchanged or cell.failed:
         state = "unchanged" if cell.unchanged else "failed"
@@ -173,11 +173,15 @@ def _cell(cell: Cell, measure: Measure) -> dict[str, Any]:
     }
 
 
-def _finite(value: float | None, measure: Measure) -> float | None:
-    """JSON knows no infinity: the relative update of a base of zeros has no value. A count is an integer."""
-    if value is None or not math.isfinite(value):
-        return None
-    return int(value) if measure is Measure.COUNT else value
+def _written(value: float | None, measure: Measure) -> float | None:
+    """A count is an integer."""
+    finite = _finite(value)
+    return int(finite) if finite is not None and measure is Measure.COUNT else finite
+
+
+def _finite(value: float | None) -> float | None:
+    """JSON knows no infinity: the relative update of a base of zeros has no value."""
+    return None if value is None or not math.isfinite(value) else value
 
 
 def _aggregate(measure: Measure) -> str:
