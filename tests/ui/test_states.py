@@ -195,10 +195,12 @@ async def test_progress_shows_what_is_left() -> None:
     engine = SilentEngine()
     async with opened(llama_session(engine), engine=engine) as one:
         await one.press("a")
-        engine.say(replace(finished(one.session, FIRST, 2.0), job=one.session._asked[FIRST]))
+        for module, seconds in (("q_proj", 2.0), ("k_proj", 1.0), ("o_proj", 2.0)):
+            name = FIRST.replace("q_proj", module)
+            engine.say(replace(finished(one.session, name, seconds), job=one.session._asked[name]))
         await one.settle()
-        assert "1/26" in one.line("#header")
-        assert "1:00" in one.line("#header")  # 25 matrices of together 28.8 times the elements
+        assert "3/26" in one.line("#header")
+        assert "0:55" in one.line("#header")  # 23 matrices of together 27.3 times the first one's elements
 
 
 async def test_a_dropped_job_goes_back_to_idle() -> None:
