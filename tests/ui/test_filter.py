@@ -208,7 +208,7 @@ async def test_a_bad_pattern_says_so_and_keeps_the_filter_before_it() -> None:
     [
         ("is:lost", "is:lost is none of intruders, undecided, failed"),
         ("is:un", "is:un is one of undecided, unchanged"),
-        ("a{99999999999}", "a{99999999999}: repeat count too big at position 2"),
+        ("a{99999999999}", "a{99999999999}: its counts multiply to more than 10000"),
         ("(?P<n", "(?P<n: missing > at position 5"),
     ],
 )

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from intruder_tui.checkpoint.errors import CheckpointError
+from intruder_tui.checkpoint.expressions import ExpressionError, compiled
 from intruder_tui.checkpoint.names import printable
 
 if TYPE_CHECKING:
     import regex
 
-LONGEST_RULE = 400
 BUDGET_SECONDS = 5.0
 """Processor seconds for all names together; an expression may take exponential time for a single one."""
 
@@ -79,20 +79,18 @@ def parse_renames(texts: Iterable[str]) -> Renames:
 
 
 def _parsed(text: str) -> Rename:
-    import regex  # only where there is a rule: it takes longer to load than headers to read
+    import regex
 
     label = f"--map {printable(text, 80)}"
     divider = re.search(r"(?<!\\)(?<!\(\?)(?<!\(\?<)=", text)
     if divider is None or not divider.start():
         raise CheckpointError(f"{label}: not of the form REGEX=REPL")
-    if len(text) > LONGEST_RULE:
-        raise CheckpointError(f"{label}: {len(text)} characters; at most {LONGEST_RULE} are taken")
     expression, replacement = text[: divider.start()], text[divider.end() :]
     try:
         # The empty alternative makes the replacement itself be tried.
-        regex.compile(f"{expression}|").sub(replacement, "", timeout=BUDGET_SECONDS)
-        return Rename(text, regex.compile(expression), replacement)
-    except (regex.error, IndexError, RecursionError, OverflowError) as error:
+        compiled(f"{expression}|").sub(replacement, "", timeout=BUDGET_SECONDS)
+        return Rename(text, compiled(expression), replacement)
+    except (ExpressionError, regex.error, IndexError) as error:
         raise CheckpointError(f"{label}: {printable(str(error))}") from None
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from intruder_tui.checkpoint.expressions import ExpressionError, compiled
 from intruder_tui.checkpoint.pairs import RowKind
 from intruder_tui.definition import Definition
 from intruder_tui.engine.session import Session
@@ -157,14 +158,10 @@ def _term(word: str) -> Term:
     bare = word.removeprefix(NOT)
     if bare.lower().startswith(PREFIX):
         return Term(wanted, _state(bare[len(PREFIX) :].lower()), None)
-    import regex  # only once somebody filters: it takes a while to load
-
     try:
-        return Term(wanted, None, regex.compile(bare, regex.IGNORECASE))
-    except regex.error as error:
-        raise FilterError(f"{bare}: {error}") from error
-    except (OverflowError, RecursionError) as error:
-        raise FilterError(f"{bare}: too large a pattern") from error
+        return Term(wanted, None, compiled(bare, ignore_case=True))
+    except ExpressionError as error:
+        raise FilterError(f"{bare[:40]}: {error}") from error
 
 
 def _state(start: str) -> str:
