@@ -221,7 +221,7 @@ def _shown(cell: Cell, measure: Measure) -> float | None:
     """The value that a cell's colour stands for; None where there is none. An unchanged matrix has none."""
     if cell.unchanged:
         return None
-    return _finite(cell.high if measure is Measure.LOWEST else cell.low, measure)
+    return _finite(cell.high if measure is Measure.LOWEST else cell.low)
 
 
 def _number(cell: Cell, measure: Measure) -> str:
