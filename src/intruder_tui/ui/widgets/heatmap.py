@@ -125,8 +125,8 @@ class HeatmapMap(MapCanvas):
     def block(self) -> tuple[range, range]:
         """Base and tuned vectors of the cell under the cursor."""
         base, tuned = self._cursor
-        if self._panels is None:
-            return range(base, base + 1), range(tuned, tuned + 1)
+        if self._panels is None or not self._panels.first.grid.covers(base, tuned):
+            return range(base, base + 1), range(tuned, tuned + 1)  # hidden: drawn anew once it is seen
         grid = self._panels.first.grid
         row, column = grid.row_of(base), grid.column_of(tuned)
         return (
@@ -136,8 +136,8 @@ class HeatmapMap(MapCanvas):
 
     def values(self) -> list[float | None]:
         """The value of the cell under the cursor in each map, None where it is not known."""
-        if self._panels is None:
-            return []
+        if self._panels is None or not self._panels.first.grid.covers(*self._cursor):
+            return [None] * len(self.fields)
         found = [float(painter.grid.values[self._cell(self._cursor)]) for painter in self._panels.painters]
         return [None if np.isnan(value) else value for value in found]
 
