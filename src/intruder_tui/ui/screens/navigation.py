@@ -207,6 +207,8 @@ class Navigation(Scanning):
     def _refocus(self) -> None:
         if not self.is_mounted or not self.query(LayerTree):
             return  # not composed yet, or being taken down
+        if isinstance(self.focused, Input) and self._side.display:
+            return  # opened just now, and not laid out yet
         if self.focused is None or not self.focused.is_on_screen:
             target = self._side.layer_tree if self._side.display else self._pane.target
             target.focus(scroll_visible=False)
