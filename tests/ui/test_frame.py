@@ -132,6 +132,8 @@ def test_a_slow_line_is_enough_for_24_bit_colour(tmp_path: Path) -> None:
             terminal.send(key)
             assert 0 < written_by(terminal) < 2_000
         assert terminal.read(1.5) == 0  # at rest
+        terminal.send("\x0c")  # ctrl+l
+        assert written_by(terminal) > 3_000
         terminal.resize(120, 41)
         assert 3_000 < written_by(terminal) < 64_000  # a whole frame
         shown = terminal.text()

@@ -56,6 +56,15 @@ async def test_s_saves_the_view_in_every_form(
             ElementTree.fromstring((tmp_path / f"{label}{ending}").read_text())
 
 
+async def test_what_is_saved_is_what_s_was_pressed_on(tmp_path: Path) -> None:
+    async with opened(options=replace(TRUECOLOR, output=tmp_path)) as one:
+        await one.press("n", "1")
+        one.app.action_snapshot()
+        one.app.main.action_view(2)  # the next key of the same burst
+        await one.saved()
+        assert {path.name.removeprefix(f"{MATRIX}_")[:7] for path in files(tmp_path)} == {"heatmap"}
+
+
 async def test_capital_s_saves_the_whole_screen(tmp_path: Path) -> None:
     async with opened(options=replace(TRUECOLOR, output=tmp_path), size=(80, 24)) as one:
         await one.press("n", "2")

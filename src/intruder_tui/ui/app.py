@@ -56,6 +56,7 @@ class IntruderApp(App[None]):
         Binding("q", "quit", "Quit", id="quit"),
         Binding("ctrl+c", "quit", "Quit", show=False, priority=True, id="interrupt"),
         Binding("ctrl+z", "suspend_process", "To the shell; fg comes back", show=False, id="suspend"),
+        Binding("ctrl+l", "redraw", "Draw the whole screen anew", show=False, id="redraw"),
         Binding("question_mark", "help", "Help", key_display="?", id="help"),
         Binding("L", "log", "Where the log is", id="log"),
         Binding("s", "snapshot", "Save the view, its data and a figure", id="snapshot"),
@@ -281,6 +282,10 @@ class IntruderApp(App[None]):
         """A terminal moves what stands on it when its size changes."""
         self._frame.forget()
 
+    def action_redraw(self) -> None:
+        """Draw every cell: something else has written on the terminal."""
+        self._repaint()
+
     def _repaint(self) -> None:
         """The terminal has been somebody else's: nothing of what stood on it is left."""
         self._frame.forget()
@@ -320,10 +325,13 @@ class IntruderApp(App[None]):
         if self.main.selected is None:
             self.notify("There is no matrix to save.", markup=False)
             return
+        if not whole:
+            self._save(whole=False)  # at once: the next key may lead to another view
+            return
         self.clear_notifications()  # they would lie over the picture
-        self.call_after_refresh(self._save, whole)
+        self.call_after_refresh(self._save, whole=True)
 
-    def _save(self, whole: bool) -> None:
+    def _save(self, *, whole: bool) -> None:
         """Gather what is shown; drawing and writing it must not hold up the keys."""
         from intruder_tui.ui import saving
 
