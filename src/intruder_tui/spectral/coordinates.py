@@ -89,7 +89,7 @@ class BaseCoordinates:
         # W0 A^T is rounded on the scale of its factors, not on that of what is left of them.
         rounded = 2 * BACKWARD_ERROR[dtype] * float(self._squares[0]) ** 0.5 * self._size_update
         self._first_order = 4 * off * size_b * size_c * self._gain + rounded
-        self._second_order = 2 * off * self._size_update**2
+        self._off = off
 
     @property
     def size(self) -> int:
@@ -109,11 +109,23 @@ class BaseCoordinates:
         """Bound on the norms of W0 and of scaling * B A together, times the unit."""
         return math.sqrt(float(self._squares[0])) + abs(scaling) * self._size_update
 
+    def turn(self, scaling: float) -> float:
+        """Bound on how far rounding may move the matrix at one scaling, in units of it.
+
+        Raises:
+            SpectralError: the update's square leaves float64.
+        """
+        size = abs(scaling) * self._size_update
+        turn = abs(scaling) * self._first_order + 2 * self._off * size * size
+        if not math.isfinite(turn):
+            raise SpectralError(f"the update is too large to be squared at scaling {scaling:g}")
+        return turn
+
     def at(self, scaling: float, *, k: int = 10, seed: int = 0) -> Rescaled:
         """Singular values and short-side matches of W0 + scaling * B A, for its k highest-ranking vectors."""
         k = min(k, max(1, self.size - 1))
+        turn = self.turn(scaling)
         top = top_vectors(ScaledSquare(self, scaling, self.precision(scaling)), k, seed=seed, good=1e-3)
-        turn = abs(scaling) * self._first_order + scaling**2 * self._second_order
         # That of the squares themselves to float32.
         turn += torch.finfo(torch.float32).eps * float(self._squares[0])
         sine = torch.where(top.gaps > 0, (top.residuals + turn) / top.gaps.clamp(min=1e-300), 1.0)
@@ -130,7 +142,7 @@ class BaseCoordinates:
         columns, squares = self._parts[x.dtype]
         scaling = scaling * self._gain
         on_b, on_c = (x @ columns).chunk(2, dim=1)
-        inner = scaling * on_c + scaling**2 * on_b @ self._aa.to(x.dtype)
+        inner = scaling * on_c + scaling * scaling * on_b @ self._aa.to(x.dtype)
         return torch.addmm(x * squares, torch.cat((inner, scaling * on_b), dim=1), columns.T)
 
 

@@ -172,8 +172,8 @@ class _BothSides(BaseCoordinates):
     def both(self, multiple: float) -> Scaled:
         """Both sides at one multiple of the update's own scaling."""
         scaled = replace(self._update, scaling=self._update.scaling * multiple)
+        turn = self.turn(scaled.scaling)
         found = self._found(scaled.scaling)
-        turn = abs(scaled.scaling) * self._first_order + scaled.scaling**2 * self._second_order
         operator = self._base.updated(scaled)
         with full_precision():
             rows, values, angles = self._polished(operator, found, turn)

@@ -161,3 +161,10 @@ def test_the_grid_is_cut_to_what_all_scalings_have() -> None:
     b, a = torch.from_numpy(-u[:, :28] * s[:28]), torch.from_numpy(v[:28])
     grid: list[Scaled] = scaling_grid(factorise_base(base), base, LowRank(a, b, 1.0), (0.0, 1.0))
     assert [len(one.sigma) for one in grid] == [2, 2]
+
+
+def test_an_update_whose_square_leaves_float64_is_refused_by_name() -> None:
+    base, update = power_law(80, 90, 0.5, 3), adapter(80, 90, 4, 0.4, 4)
+    far = LowRank(update.a.double(), update.b.double(), 1e165)
+    with pytest.raises(SpectralError, match=r"too large to be squared at scaling 1e\+165"):
+        scaling_grid(factorise_base(base), base, far, [1.0], limit=8)
