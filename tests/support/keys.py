@@ -29,6 +29,7 @@ SEQUENCES = {
     "escape": "\x1b",
     "space": " ",
     "backspace": "\x7f",
+    "ctrl+l": "\x0c",
     "ctrl+p": "\x10",
 }
 """What terminals send for keys that are no characters."""
