@@ -116,7 +116,7 @@ class BaseCoordinates:
             SpectralError: the update's square leaves float64.
         """
         size = abs(scaling) * self._size_update
-        turn = abs(scaling) * self._first_order + 2 * self._off * size * size
+        turn: float = abs(scaling) * self._first_order + 2 * self._off * size * size
         if not math.isfinite(turn):
             raise SpectralError(f"the update is too large to be squared at scaling {scaling:g}")
         return turn
