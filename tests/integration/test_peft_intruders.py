@@ -10,14 +10,11 @@ import pytest
 import torch
 from peft import LoraConfig, get_peft_model
 from peft.tuners.lora.intruders import reduce_intruder_dimension
+from tests.support.inline import solved
 from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
 
 from intruder_tui.cache import Cache
-from intruder_tui.checkpoint import open_pairing
 from intruder_tui.definition import Definition, Side
-from intruder_tui.engine.inline import InlineEngine
-from intruder_tui.engine.protocol import Event
-from intruder_tui.engine.session import Session
 
 
 def llama() -> Any:
@@ -49,14 +46,7 @@ def write_pair(directory: Path, model: Any, **lora: Any) -> Any:
 
 
 def our_counts(directory: Path, side: Side) -> dict[str, int]:
-    cache = Cache(directory / "cache")
-    engine = InlineEngine(cache)
-    session = Session(open_pairing(str(directory / "base"), str(directory / "adapter")), engine, cache)
-    events: list[Event] = []
-    engine.start(events.append)
-    session.scan()
-    for event in events:
-        session.apply(event)
+    session = solved(directory / "base", directory / "adapter", Cache(directory / "cache"))
     counts = {name: session.count(name, Definition(side=side)) for name in session.default_names}
     return {
         name.removesuffix(".weight"): count

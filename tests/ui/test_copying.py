@@ -69,7 +69,7 @@ async def test_y_on_the_spectrum_copies_the_sentence_below_it() -> None:
 async def test_what_tmux_needs_is_said_once_and_confirmations_are_brief(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("TMUX", "/tmp/tmux-0/default,1,0")
+    monkeypatch.setenv("TMUX", "default,1,0")
     async with opened() as one:
         await one.press("n", "M", "y")
         assert "Nothing is marked; x marks the matrix in front." in one.notices

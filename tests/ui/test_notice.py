@@ -26,7 +26,7 @@ async def test_enter_tries_again_where_the_tree_is_hidden() -> None:
         assert engine.submitted[-1] == (STRONG, True)
         await one.settle()
         assert one.map.has_focus  # the keys follow into the view
-        llama._cache.ready.add(STRONG)  # type: ignore[attr-defined]
+        llama._cache.ready.add(STRONG)
         engine.say(finished(llama, STRONG))
         await one.settle()
         await one.press("right")

@@ -12,13 +12,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.support.inline import computed
 
 from intruder_tui.cache import Cache, default_root
 from intruder_tui.checkpoint import open_pairing
 from intruder_tui.demo import DemoPaths
 from intruder_tui.engine.inline import InlineEngine
 from intruder_tui.engine.jobs import Job
-from intruder_tui.engine.protocol import Event, Failed, Finished
+from intruder_tui.engine.protocol import Event, Failed
 
 LORA_MATRIX = "model.layers.2.self_attn.q_proj.weight"
 
@@ -28,19 +29,10 @@ def job_of(base: Path, tuned: Path, name: str = LORA_MATRIX) -> Job:
     return Job(next(pair for pair in pairing.pairs if pair.name == name))
 
 
-def run(cache: Cache, job: Job) -> str:
-    events: list[Event] = []
-    engine = InlineEngine(cache)
-    engine.start(events.append)
-    engine.submit(job)
-    assert isinstance(events[-1], Finished), events[-1]
-    return events[-1].key
-
-
 def test_a_result_comes_back_as_it_went_in(cache: Cache, demo_pair: DemoPaths) -> None:
     job = job_of(demo_pair.base, demo_pair.lora)
     assert cache.find(job) is None
-    key = run(cache, job)
+    key = computed(cache, job)
     again = Cache(cache.root)
     assert again.find(job) == key
     one, two = cache.load(key), again.load(key)
@@ -59,12 +51,12 @@ def test_a_result_comes_back_as_it_went_in(cache: Cache, demo_pair: DemoPaths) -
 def test_a_copied_checkpoint_is_recognised_by_its_content(
     cache: Cache, demo_pair: DemoPaths, tmp_path: Path
 ) -> None:
-    key = run(cache, job_of(demo_pair.base, demo_pair.lora))
+    key = computed(cache, job_of(demo_pair.base, demo_pair.lora))
     copy = tmp_path / "copy"
     shutil.copytree(demo_pair.base, copy)
     job = job_of(copy, demo_pair.lora)
     assert cache.find(job) is None  # other inodes: the bytes have to be read once
-    assert run(cache, job) == key
+    assert computed(cache, job) == key
 
 
 def test_a_rewritten_file_is_never_taken_for_the_old_one(
@@ -73,7 +65,7 @@ def test_a_rewritten_file_is_never_taken_for_the_old_one(
     tuned = tmp_path / "tuned"
     shutil.copytree(demo_pair.full, tuned)
     file = tuned / "model.safetensors"
-    key = run(cache, job_of(demo_pair.base, tuned))
+    key = computed(cache, job_of(demo_pair.base, tuned))
     content = bytearray(file.read_bytes())
     content[-64:] = bytes(64)  # the last tensor of the file, an o_proj or v_proj: other bytes, same size
     before = file.stat()
@@ -82,12 +74,12 @@ def test_a_rewritten_file_is_never_taken_for_the_old_one(
     assert file.stat().st_size == before.st_size
     job = job_of(demo_pair.base, tuned)
     assert cache.find(job) is None
-    assert run(cache, job) == key  # this matrix's own bytes are the same
+    assert computed(cache, job) == key  # this matrix's own bytes are the same
 
 
 @pytest.mark.parametrize("damage", ["truncate", "flip", "empty", "other format"])
 def test_a_damaged_entry_is_a_miss(cache: Cache, demo_pair: DemoPaths, damage: str) -> None:
-    key = run(cache, job_of(demo_pair.base, demo_pair.lora))
+    key = computed(cache, job_of(demo_pair.base, demo_pair.lora))
     (entry,) = (cache.root / "results").glob("??/*.safetensors")
     content = bytearray(entry.read_bytes())
     if damage == "truncate":
@@ -106,7 +98,7 @@ def test_a_damaged_entry_is_a_miss(cache: Cache, demo_pair: DemoPaths, damage: s
 def test_the_least_recently_used_entries_go_first(cache: Cache, demo_pair: DemoPaths) -> None:
     pairing = open_pairing(str(demo_pair.base), str(demo_pair.lora))
     jobs = [Job(pair) for pair in pairing.pairs if not pair.untouched][:4]
-    keys = [run(cache, job) for job in jobs]
+    keys = [computed(cache, job) for job in jobs]
     paths = [next((cache.root / "results").glob(f"{key[:2]}/{key[2:]}*")) for key in keys]
     for age, path in enumerate(reversed(paths)):
         os.utime(path, (time.time() - 100 * age - 100,) * 2)
@@ -119,7 +111,7 @@ def test_the_least_recently_used_entries_go_first(cache: Cache, demo_pair: DemoP
 
 
 def test_clear_leaves_nothing_but_foreign_files(cache: Cache, demo_pair: DemoPaths) -> None:
-    run(cache, job_of(demo_pair.base, demo_pair.lora))
+    computed(cache, job_of(demo_pair.base, demo_pair.lora))
     foreign = cache.root / "notes.txt"
     foreign.write_text("mine")
     usage = cache.usage()
@@ -153,7 +145,7 @@ def test_the_environment_names_the_directory(monkeypatch: pytest.MonkeyPatch, tm
 
 def test_depth_and_content_are_part_of_the_key(cache: Cache, demo_pair: DemoPaths) -> None:
     job = job_of(demo_pair.base, demo_pair.lora)
-    run(cache, job)
+    computed(cache, job)
     update = job.pair.tuned
     louder = dataclasses.replace(update, update=dataclasses.replace(update.update, scaling=3.0))
     assert cache.find(Job(dataclasses.replace(job.pair, tuned=louder))) is None

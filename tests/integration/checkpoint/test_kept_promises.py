@@ -13,6 +13,7 @@ import torch
 from huggingface_hub import constants, snapshot_download
 from safetensors.torch import load_file
 from tests.support.adapters import write_adapter
+from tests.support.inline import solved
 from tests.support.writers import make_llama
 
 from intruder_tui.cache import Cache
@@ -20,25 +21,9 @@ from intruder_tui.checkpoint import RowKind, expand_series, hub, open_pairing
 from intruder_tui.checkpoint.locate import locate
 from intruder_tui.definition import Definition
 from intruder_tui.engine.assemble import assemble
-from intruder_tui.engine.inline import InlineEngine
-from intruder_tui.engine.protocol import Event
-from intruder_tui.engine.session import Session
 from intruder_tui.views.update import warning
 
 CPU = torch.device("cpu")
-
-
-def scanned(base: Path, tuned: Path, cache: Path) -> Session:
-    """A session over the pair with every matrix computed."""
-    store = Cache(cache)
-    engine = InlineEngine(store)
-    session = Session(open_pairing(str(base), str(tuned)), engine, store)
-    events: list[Event] = []
-    engine.start(events.append)
-    session.scan()
-    for event in events:
-        session.apply(event)
-    return session
 
 
 def test_a_matrix_opens_its_own_shard_alone(models: Path, tmp_path: Path) -> None:
@@ -101,7 +86,7 @@ def test_nothing_is_written_beside_a_checkpoint_and_no_address_is_looked_up(
         expand_series("org/name")
         with pytest.raises(Exception, match="not in the hub cache"):
             locate("org/name@main")
-        session = scanned(tmp_path / "pair" / "base", tmp_path / "pair" / "tuned", tmp_path / "cache")
+        session = solved(tmp_path / "pair" / "base", tmp_path / "pair" / "tuned", Cache(tmp_path / "cache"))
         counts = [session.count(name, Definition()) for name in session.default_names]
     assert None not in counts
     assert listing(tmp_path / "pair") == before
@@ -124,7 +109,7 @@ def test_a_merge_into_bfloat16_shows_its_rounding(tmp_path: Path, strength: floa
     merged = tuned.merge_and_unload()
     merged.save_pretrained(tmp_path / "merged")
     after = load_file(tmp_path / "merged" / "model.safetensors")
-    session = scanned(tmp_path / "base", tmp_path / "merged", tmp_path / "cache")
+    session = solved(tmp_path / "base", tmp_path / "merged", Cache(tmp_path / "cache"))
     assert len(exact) == 2
     for name, delta in exact.items():
         result = session.result(name)

@@ -8,13 +8,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
+from tests.support.inline import computed
 
 from intruder_tui.cache import Cache
 from intruder_tui.checkpoint import open_pairing
 from intruder_tui.checkpoint.pairs import MatrixPair
-from intruder_tui.engine.inline import InlineEngine
 from intruder_tui.engine.jobs import Job
-from intruder_tui.engine.protocol import Event, Finished
 from intruder_tui.results import MatrixResult, Tier
 
 SHAPES = {"model.layers.0.mlp.up_proj.weight": (700, 540), "model.layers.0.mlp.down_proj.weight": (540, 700)}
@@ -53,13 +52,7 @@ def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Checkpoints:
 
 
 def run(cache: Cache, job: Job) -> MatrixResult:
-    events: list[Event] = []
-    engine = InlineEngine(cache)
-    engine.start(events.append)
-    engine.submit(job)
-    finished = events[-1]
-    assert isinstance(finished, Finished), finished
-    result = cache.load(finished.key)
+    result = cache.load(computed(cache, job))
     assert result is not None
     return result
 

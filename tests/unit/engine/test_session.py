@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 from tests.support.engines import SilentEngine
+from tests.support.inline import solved
 
 from intruder_tui.cache import Cache
 from intruder_tui.checkpoint import open_pairing
 from intruder_tui.definition import Definition, Side
 from intruder_tui.demo import DemoPaths
 from intruder_tui.demo.weights import PLANTED
-from intruder_tui.engine.inline import InlineEngine
 from intruder_tui.engine.jobs import Job
-from intruder_tui.engine.protocol import Broken, Dropped, Event, Failed, Finished, Ready, Stage
+from intruder_tui.engine.protocol import Broken, Dropped, Failed, Finished, Ready, Stage
 from intruder_tui.engine.session import Session
 from intruder_tui.findings.ledger import State
 
@@ -41,18 +41,6 @@ def job(session: Session, name: str) -> Job:
     pair = session.row(name).pair
     assert pair is not None
     return Job(pair)
-
-
-def solved(demo_pair: DemoPaths, cache: Cache, tuned: Path | None = None) -> Session:
-    """A session whose every default matrix is computed, really."""
-    engine = InlineEngine(cache)
-    session = Session(open_pairing(str(demo_pair.base), str(tuned or demo_pair.lora)), engine, cache)
-    events: list[Event] = []
-    engine.start(events.append)
-    session.scan()
-    for event in events:
-        session.apply(event)
-    return session
 
 
 def test_states_before_anything_is_asked(session: Session, silent: SilentEngine) -> None:
@@ -124,7 +112,7 @@ def test_other_sessions_jobs_are_ignored(session: Session, demo_pair: DemoPaths,
 
 
 def test_the_planted_intruders_are_counted_and_nothing_else(demo_pair: DemoPaths, cache: Cache) -> None:
-    lora = solved(demo_pair, cache)
+    lora = solved(demo_pair.base, demo_pair.lora, cache)
     counts = {name: lora.count(name, Definition()) for name in lora.default_names}
     planted = {f"model.layers.{name}.weight": len(strengths) for name, strengths in PLANTED.items()}
     assert {name: count for name, count in counts.items() if count} == planted
@@ -136,7 +124,7 @@ def test_the_planted_intruders_are_counted_and_nothing_else(demo_pair: DemoPaths
     assert strongest.name in planted
     assert lora.totals(Definition(eps=0.0)).intruders == 0
     assert lora.totals(Definition(eps=1.0)).intruders > 100
-    full = solved(demo_pair, cache, demo_pair.full)
+    full = solved(demo_pair.base, demo_pair.full, cache)
     assert full.totals(Definition()).intruders == 0
     assert full.totals(Definition(side=Side.RIGHT)).intruders == 0
 
@@ -144,7 +132,7 @@ def test_the_planted_intruders_are_counted_and_nothing_else(demo_pair: DemoPaths
 def test_a_second_session_knows_the_answers_without_the_engine(
     demo_pair: DemoPaths, cache: Cache, silent: SilentEngine
 ) -> None:
-    first = solved(demo_pair, cache)
+    first = solved(demo_pair.base, demo_pair.lora, cache)
     second = Session(first.pairing, silent, Cache(cache.root))
     assert len(second.prime(5)) == 5
     while not second.primed:
@@ -171,7 +159,7 @@ def test_identical_and_non_finite_matrices(demo_pair: DemoPaths, cache: Cache, t
             tensors[Q] = tensors[Q].copy()
             tensors[Q][3, 4] = np.nan
             save_file(tensors, file, metadata={"format": "pt"})
-    session = solved(demo_pair, cache, tuned)
+    session = solved(demo_pair.base, tuned, cache)
     assert session.state(V) is State.UNCHANGED
     result = session.result(V)
     assert result is not None
