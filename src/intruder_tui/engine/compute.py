@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-import numpy as np
 import torch
 
 from intruder_tui import spectral
 from intruder_tui.cache import Cache
+from intruder_tui.engine.arrays import floats, ints, rounded_out
 from intruder_tui.engine.factors import keep_factors, load_factors
 from intruder_tui.engine.jobs import Depth, Job
 from intruder_tui.engine.weights import Weights, read_weights
@@ -88,12 +88,12 @@ def to_result(
     return MatrixResult(
         shape=shape,
         unchanged=comparison.unchanged,
-        sigma_base=_floats(comparison.sigma_base),
-        sigma_tuned=_floats(comparison.sigma_tuned),
+        sigma_base=floats(comparison.sigma_base),
+        sigma_tuned=floats(comparison.sigma_tuned),
         left=_similarity(comparison.left),
         right=_similarity(comparison.right),
         update=Update(
-            sigma=_floats(update.sigma),
+            sigma=floats(update.sigma),
             frobenius=update.frobenius,
             relative_norm=update.relative_norm,
             effective_rank=update.effective_rank,
@@ -116,21 +116,13 @@ def device_name(device: torch.device) -> str:
     return f"{device} {torch.cuda.get_device_name(device)}"
 
 
-def _ints(tensor: torch.Tensor) -> np.ndarray[tuple[int, ...], np.dtype[np.int32]]:
-    return tensor.to("cpu", torch.int32).numpy()
-
-
-def _floats(tensor: torch.Tensor) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
-    return tensor.to("cpu", torch.float32).numpy()
-
-
 def _similarity(matches: Matches) -> Similarity:
-    lower, upper = _rounded_out(matches.lower, matches.upper)
-    index, block, traits = _ints(matches.index), _floats(matches.block), matches.traits
+    lower, upper = rounded_out(matches.lower, matches.upper)
+    index, block, traits = ints(matches.index), floats(matches.block), matches.traits
     if traits is None:
         return Similarity(lower, upper, index, block)
-    least, most = _rounded_out(matches.least, matches.most)
-    overlap = _floats(traits.cluster_overlap)
+    least, most = rounded_out(matches.least, matches.most)
+    overlap = floats(traits.cluster_overlap)
     return Similarity(lower, upper, index, block, _traits(traits), least, most, overlap)
 
 
@@ -138,24 +130,10 @@ def _traits(found: spectral.Traits) -> Traits:
     share = found.update_share
     unknown = torch.full_like(found.participation, torch.nan)
     return Traits(
-        participation=_floats(found.participation),
-        window_share=_floats(found.window_share),
-        update_share=_floats(share if share.numel() else unknown),
-        cluster_size=_ints(found.cluster_size),
-        tied=_ints(found.tuned_cluster_size),
+        participation=floats(found.participation),
+        window_share=floats(found.window_share),
+        update_share=floats(share if share.numel() else unknown),
+        cluster_size=ints(found.cluster_size),
+        tied=ints(found.tuned_cluster_size),
         window=found.window,
     )
-
-
-def _rounded_out(
-    lower: torch.Tensor, upper: torch.Tensor
-) -> tuple[
-    np.ndarray[tuple[int, ...], np.dtype[np.float32]], np.ndarray[tuple[int, ...], np.dtype[np.float32]]
-]:
-    """Float32 bounds that still enclose the float64 ones; equal where those are equal."""
-    low64, high64 = lower.cpu().numpy(), upper.cpu().numpy()
-    low, high = low64.astype(np.float32), high64.astype(np.float32)
-    interval = low64 < high64
-    low = np.where(interval & (low > low64), np.nextafter(low, np.float32(-1)), low)
-    high = np.where(interval & (high < high64), np.nextafter(high, np.float32(2)), high)
-    return low, high

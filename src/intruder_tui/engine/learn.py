@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from intruder_tui.cache import Cache
 from intruder_tui.checkpoint.recipes import Recipe, describe
 from intruder_tui.definition import Side
+from intruder_tui.engine.arrays import floats, ints, rounded_out
 from intruder_tui.engine.factors import keep_factors, load_factors
 from intruder_tui.engine.jobs import Study
 from intruder_tui.engine.weights import Weights, read_weights
@@ -85,7 +86,7 @@ def _scalings(study: Study, weights: Weights, cache: Cache, on_stage: OnStage) -
         scaling=update.scaling,
         adapter_rank=study.pair.adapter_rank,
         sigma=_stacked([one.sigma for one in grid]),
-        components=_floats(components if known else components[:0]),
+        components=floats(components if known else components[:0]),
         left=_spread([one.left for one in grid]),
         right=_spread([one.right for one in grid]),
     )
@@ -108,10 +109,10 @@ def _vectors(study: Study, weights: Weights, cache: Cache, on_stage: OnStage) ->
     found = leading_vectors(weights.base, weights.tuned, limit=FOLLOWED, on_stage=on_stage)
     on_stage("storing")
     value = TunedVectors(
-        _floats(found.sigma),
+        floats(found.sigma),
         found.left.to(torch.float16).numpy(),
         found.right.to(torch.float16).numpy(),
-        _floats(found.angles),
+        floats(found.angles),
     )
     return cache.store_study(study, study_content(value, _inputs(study, cache)))
 
@@ -131,7 +132,7 @@ def _cosines(study: Study, weights: Weights, cache: Cache, on_stage: OnStage) ->
         one = Study(study.pair, study.kind, side)
         full, best, index = _gathered(whole, side)
         on_stage(f"storing, side {side}")
-        sigma = (_floats(whole.sigma_base), _floats(whole.sigma_tuned))
+        sigma = (floats(whole.sigma_base), floats(whole.sigma_tuned))
         key = cache.store_study(one, cosines_content(full, side, sigma, best, index, _inputs(one, cache)))
     return key
 
@@ -165,20 +166,12 @@ def _inputs(study: Study, cache: Cache) -> dict[str, object]:
 
 
 def _spread(grid: list[Bounds]) -> Spread:
-    low = np.array([one.lower.numpy() for one in grid])
-    high = np.array([one.upper.numpy() for one in grid])
-    lower, upper = low.astype(np.float32), high.astype(np.float32)
-    # Rounded outwards: float32 bounds that still enclose the float64 ones.
-    lower = np.where(lower > low, np.nextafter(lower, np.float32(-1)), lower)
-    upper = np.where(upper < high, np.nextafter(upper, np.float32(2)), upper)
-    index = np.array([one.index.numpy() for one in grid], np.int32)
+    lower, upper = rounded_out(
+        torch.stack([one.lower for one in grid]), torch.stack([one.upper for one in grid])
+    )
+    index = ints(torch.stack([one.index for one in grid]))
     return Spread(lower, upper, index, _stacked([one.shares for one in grid]))
 
 
 def _stacked(parts: list[torch.Tensor]) -> Floats:
-    return _floats(torch.stack(parts))
-
-
-def _floats(tensor: torch.Tensor) -> Floats:
-    found: Floats = tensor.to("cpu", torch.float32).numpy()
-    return found
+    return floats(torch.stack(parts))
