@@ -7,8 +7,9 @@ at (`w.T @ x` with a narrow x is up to 33 times slower).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from threading import Lock
 from typing import Protocol
 
 import torch
@@ -27,9 +28,40 @@ NEWER = "fp32_precision"
 """What torch calls the setting of one backend."""
 
 
+@dataclass(eq=False, slots=True)
+class _Pin:
+    """How many are inside `full_precision`, all threads together, and the way back to the host's settings."""
+
+    lock: Lock = field(default_factory=Lock)
+    inside: int = 0
+    way_back: ExitStack = field(default_factory=ExitStack)
+
+
+_PIN = _Pin()
+
+
 @contextmanager
 def full_precision() -> Iterator[None]:
-    """Float32 products in float32: no TF32, no bfloat16 pieces (their error would void the bounds)."""
+    """Float32 products in float32: no TF32, no bfloat16 pieces (their error would void the bounds).
+
+    torch keeps these settings for the whole process: while several threads are inside, or one has entered
+    again, only the first to come sets them and only the last to leave gives them back.
+    """
+    with _PIN.lock:
+        if not _PIN.inside:
+            _PIN.way_back.enter_context(_pinned())
+        _PIN.inside += 1
+    try:
+        yield
+    finally:
+        with _PIN.lock:
+            _PIN.inside -= 1
+            if not _PIN.inside:
+                _PIN.way_back.close()
+
+
+@contextmanager
+def _pinned() -> Iterator[None]:
     matmuls = [getattr(backend, "matmul") for backend in (torch.backends.cuda, torch.backends.mkldnn)]  # noqa: B009 (untyped)
     newer = [getattr(matmul, NEWER) for matmul in matmuls]
     try:
