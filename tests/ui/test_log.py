@@ -70,7 +70,7 @@ async def test_what_can_not_be_saved_is_said(engine: SilentEngine, monkeypatch: 
     def fail(*_: object) -> None:
         raise ValueError("a picture of no width")
 
-    monkeypatch.setattr("intruder_tui.export.snapshot.write_snapshot", fail)
+    monkeypatch.setattr("intruder_tui.ui.saving.write_snapshot", fail)
     async with opened(llama_session(engine, ready=True), engine=engine) as one:
         await one.press("s")
         await one.settle(0.3)

@@ -5,11 +5,9 @@ from __future__ import annotations
 import gc
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from rich.console import RenderableType
-from rich.text import Text
 from textual import events, on
 from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual.app import App
@@ -21,29 +19,25 @@ from textual.screen import Screen
 from textual.theme import Theme
 from textual.worker import Worker, WorkerState
 
-from intruder_tui.checkpoint.names import printable
-from intruder_tui.engine.log import note, note_trace
 from intruder_tui.engine.protocol import Engine, Event
 from intruder_tui.engine.session import Session
 from intruder_tui.ui import theme
-from intruder_tui.ui.config import chosen, keep
 from intruder_tui.ui.frame import Frame, Written
 from intruder_tui.ui.ground import Ground
 from intruder_tui.ui.keymap import checked, places
 from intruder_tui.ui.keys import every_key
 from intruder_tui.ui.look import look
-from intruder_tui.ui.marks import marked
 from intruder_tui.ui.messages import EngineEvent
 from intruder_tui.ui.options import UiOptions
 from intruder_tui.ui.palette import Actions, ColourMaps, Matrices, Palette, Themes
 from intruder_tui.ui.plain import PlainSigns
+from intruder_tui.ui.preferences import first_colourmap, first_theme, remember
 from intruder_tui.ui.relay import Relay
 from intruder_tui.ui.rescue import ask_first, guard_terminal, resumable
 from intruder_tui.ui.screens.help import HelpScreen
 from intruder_tui.ui.screens.log import LogScreen
 from intruder_tui.ui.screens.main import MainScreen
-from intruder_tui.ui.shown import Shown
-from intruder_tui.views.palette import COLOURMAP, COLOURMAPS
+from intruder_tui.ui.trouble import last_words, tell_unsaved, tell_unused
 
 
 class IntruderApp(App[None]):
@@ -83,8 +77,8 @@ class IntruderApp(App[None]):
         self._troubles = list(options.config.troubles)
         self._ground: tuple[Theme, Ground] | None = None
         self._look = look(options, self.console.color_system, no_color=self.no_color)
-        self._look.colourmap = self._first_colourmap()
-        self.theme = self._first_theme()
+        self._look.colourmap = first_colourmap(options, self._troubles)
+        self.theme = first_theme(options, self.available_themes, self._troubles)
         keys, unusable = checked(options.config.keys, places(type(self))) if options.config.keys else ({}, [])
         self._troubles += unusable
         self.set_keymap(keys)
@@ -100,29 +94,6 @@ class IntruderApp(App[None]):
         """Our own variables, for themes that do not know them."""
         return theme.defaults(self.current_theme)
 
-    def _first_theme(self) -> str:
-        """The theme that was asked for, else the configured one, else the last one chosen, else our own."""
-        asked, configured = self._options.theme, self._options.config.theme
-        for name, source in ((asked, "--theme"), (configured, "[ui] theme")):
-            if name in self.available_themes:
-                return str(name)
-            if name is not None:
-                known = ", ".join(sorted(self.available_themes))
-                self._troubles.append(f"{source}: no theme {printable(name)}; there are {known}")
-        last = chosen(self._options.choices).get("theme")
-        return last if last in self.available_themes else theme.NAME
-
-    def _first_colourmap(self) -> str:
-        """The configured colour map, else the last one chosen, else our own."""
-        configured = self._options.config.colourmap
-        if configured in COLOURMAPS:
-            return str(configured)
-        if configured is not None:
-            known = ", ".join(COLOURMAPS)
-            self._troubles.append(f"[ui] colourmap: no map {printable(configured)}; there are {known}")
-        last = chosen(self._options.choices).get("colourmap")
-        return last if last in COLOURMAPS else COLOURMAP
-
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Textual's, and ours for the ground of the theme in force."""
         now = self.current_theme
@@ -136,7 +107,7 @@ class IntruderApp(App[None]):
     def choose_theme(self, name: str) -> None:
         """Take a theme and remember it."""
         self.theme = name
-        self._remember("theme", name, self._options.config.theme)
+        remember(self, self._options, "theme", name)
 
     @property
     def colourmap(self) -> str:
@@ -149,19 +120,7 @@ class IntruderApp(App[None]):
         self.main.repaint()
         if not (self._look.mode.ramp and self._look.glyphs.half):
             self.notify("Signs stand for values here; it shows with 256 colours or more.", markup=False)
-        self._remember("colourmap", name, self._options.config.colourmap)
-
-    def _remember(self, choice: str, name: str, configured: str | None) -> None:
-        choices = self._options.choices
-        if configured is not None:
-            words = f"{self._options.config.path} names {configured}, which comes back at the next start."
-            self.notify(words, markup=False)
-        elif choices is not None:
-            try:
-                keep(choices, choice, name)
-            except OSError as error:
-                reason = f"{choices}: {error.strerror}"
-                self.notify(reason, title="Not remembered", severity="warning", markup=False)
+        remember(self, self._options, "colourmap", name)
 
     def get_default_screen(self) -> MainScreen:
         """The main screen."""
@@ -187,7 +146,7 @@ class IntruderApp(App[None]):
         # The main screen's widgets stand after the first refresh; until then events wait.
         self.call_after_refresh(self._relay.attach, self._deliver)
         self.call_after_refresh(self._collect_garbage)
-        self._tell_troubles()
+        tell_unused(self, self._engine.log_path, self._troubles, self._look.keys["log"])
         self.app_resume_signal.subscribe(self, lambda _: self.call_later(self._repaint))
         self._hand_signals_back = ask_first(self._end)
 
@@ -200,21 +159,6 @@ class IntruderApp(App[None]):
     def on_unmount(self) -> None:
         """What handled signals before handles them again."""
         self._hand_signals_back()
-
-    def _tell_troubles(self) -> None:
-        """What of the settings could not be used: a line each in the log, the first of them here."""
-        for words in self._troubles:
-            note(self._engine.log_path, words)
-        if self._troubles:
-            more = f"\nand {len(self._troubles) - 1} more" if len(self._troubles) > 1 else ""
-            where = f"; {self._look.keys['log']} shows the log" if more and self._engine.log_path else ""
-            self.notify(
-                f"{self._troubles[0]}{more}{where}",
-                title="Not used",
-                severity="warning",
-                markup=False,
-                timeout=10,
-            )
 
     def _deliver(self, event: Event) -> None:
         self.post_message(EngineEvent(event))
@@ -240,11 +184,9 @@ class IntruderApp(App[None]):
         error = sys.exc_info()[1] or self._exception
         if error is None:
             return
-        log = self._engine.log_path
-        note_trace(log, "the interface failed", error)
+        words = last_words(self._engine.log_path, error)
         if error is self._exception:  # what fails while it is taken down is in the log only
-            where = f"the trace is in {log}" if log else "nothing is logged"
-            self.panic(Text(f"intruder-tui: internal error: {type(error).__name__}: {error}; {where}"))
+            self.panic(words)
         else:
             self._close_messages_no_wait()
 
@@ -252,14 +194,7 @@ class IntruderApp(App[None]):
     def _background_work_failed(self, event: Worker.StateChanged) -> None:
         """What a thread of ours could not do is said, and its trace logged."""
         if event.state is WorkerState.ERROR and isinstance(error := event.worker.error, Exception):
-            note_trace(self._engine.log_path, "saving failed", error)
-            words = f"{type(error).__name__}: {error}"
-            self.notify(
-                f"{words}\n{self._look.keys['log']} shows the log.",
-                title="Not saved",
-                severity="error",
-                markup=False,
-            )
+            tell_unsaved(self, self._engine.log_path, error, self._look.keys["log"])
 
     async def action_quit(self) -> None:
         """End at once, whatever is being computed."""
@@ -332,40 +267,9 @@ class IntruderApp(App[None]):
         self.call_after_refresh(self._save, whole=True)
 
     def _save(self, *, whole: bool) -> None:
-        """Gather what is shown; drawing and writing it must not hold up the keys."""
-        from intruder_tui.ui import saving
+        from intruder_tui.ui.saving import save  # its writers can wait until they are needed
 
-        shown = self.main.shown()
-        if shown is None:
-            return
-        # Textual has no public way to the lines of a screen.
-        strips = self.main._compositor.render_strips() if whole else []
-        screen = saving.screen_picture(strips) if whole else None
-        label = saving.label(shown) + ("_screen" if whole else "")
-        data = saving.document(shown) | {"marked": marked(self.main.session, self.main.marks)}
-        work = partial(self._write, shown, screen, self.main.size.width, label, data)
-        self.run_worker(work, thread=True, exit_on_error=False)
-
-    def _write(
-        self, shown: Shown, screen: RenderableType | None, width: int, label: str, data: dict[str, Any]
-    ) -> None:
-        """Write the files; on a thread of its own."""
-        from intruder_tui.export.snapshot import write_snapshot
-        from intruder_tui.ui.saving import FIGURE, contents
-
-        directory = self._options.output
-        try:
-            paths = write_snapshot(directory, label, contents(shown, screen, width, data), data)
-        except OSError as error:
-            reason = f"{directory}: {error.strerror or error}"
-            self.notify(reason, title="Not saved", severity="error", markup=False)
-            return
-        stem = paths[0].name.removesuffix(".svg")
-        others = ", ".join(path.name.removeprefix(stem).lstrip(".") for path in paths[1:])
-        words = f"{paths[0]}\nand beside it {others}"
-        if screen is None and not any(path.name.endswith(FIGURE) for path in paths):
-            words += f"\nNo figure: {shown.view.value} has nothing yet that one could show."
-        self.notify(words, title="Saved", markup=False, timeout=6)
+        save(self, self.main, self._options.output, whole=whole)
 
 
 def run(sessions: list[Session], engine: Engine, options: UiOptions) -> int:

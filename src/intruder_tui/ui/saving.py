@@ -1,112 +1,62 @@
-"""What a snapshot holds: the view in front or the whole screen, its data, and figures for papers.
+"""Saving what is in front: gathered at once, drawn and written on a thread, told when it is done.
 
 Imported when something is saved: the first frame does not wait for the writers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import suppress
+from functools import partial
+from pathlib import Path
 from typing import Any
 
-from rich.console import Group, RenderableType
-from rich.segment import Segment, Segments
-from rich.text import Text
-from textual.strip import Strip
+from rich.console import RenderableType
+from textual.app import App
 
-from intruder_tui.export.caption import Caption, caption, identity_document
-from intruder_tui.export.matrix import matrix_document
-from intruder_tui.export.pictures import PictureError, pictures, png
-from intruder_tui.export.snapshot import stem
-from intruder_tui.export.tables import tabbed
-from intruder_tui.ui import subject as words
-from intruder_tui.ui.forms import FIGURE, WIDTH, form_of
+from intruder_tui.export.snapshot import write_snapshot
+from intruder_tui.ui.forms import FIGURE
+from intruder_tui.ui.marks import marked
+from intruder_tui.ui.screens.main import MainScreen
 from intruder_tui.ui.shown import Shown
-from intruder_tui.ui.widgets.tabs import View
-from intruder_tui.views.palette import ColourMode
-
-__all__ = ["FIGURE", "contents", "copied_table", "document", "label", "screen_picture"]
+from intruder_tui.ui.snapshot import contents, document, label, screen_picture
 
 
-def label(shown: Shown) -> str:
-    """The files' name."""
-    view = "vector" if shown.vector is not None else shown.view.value
-    matrix = "" if shown.of_model else shown.one.name
-    return stem(shown.scope.session.pairing.tuned.label, matrix, view)
+def save(app: App[None], main: MainScreen, directory: Path, *, whole: bool) -> None:
+    """Save the view in front, or the whole screen, with the data behind it.
 
-
-def document(shown: Shown) -> dict[str, Any]:
-    """The data of the view, `shown`, with definition and identities; of a matrix with its result."""
-    scope = shown.scope
-    if shown.of_model:
-        sessions = [scope.session] if shown.view is View.MAP else scope.sessions
-        found = identity_document(sessions, scope.definition)
-    else:
-        found = matrix_document(scope.session, shown.one.name, scope.definition)
-    view = "Vector" if shown.vector is not None else shown.view.value
-    return found | {"view": view, "shown": form_of(shown).data(shown)}
-
-
-def picture(shown: Shown, mode: ColourMode) -> RenderableType:
-    """Title, the whole view, and what was found."""
-    view = form_of(shown).drawn(shown, mode)
-    if shown.of_model:
-        return view
-    return Group(
-        words.title(shown.one, shown.look), Text(), view, Text(), words.finding(shown.one, shown.look)
-    )
-
-
-def figures(shown: Shown) -> dict[str, str]:
-    """The figures for papers by the end of their names; without those that have nothing to draw."""
-    head, drawn = _caption(shown), {}
-    for ending, figure in form_of(shown).figures.items():
-        with suppress(ValueError):  # the results hold nothing that the figure shows
-            drawn[ending] = figure(shown, head)
-    return drawn
-
-
-def copied_table(shown: Shown) -> str:
-    """The numbers of the view as tab-separated text; empty where there are none."""
-    form = form_of(shown)
-    return tabbed(form.table(shown) or "") if form.copied is None else form.copied(shown)
-
-
-def contents(
-    shown: Shown, screen: RenderableType | None, width: int, data: dict[str, Any]
-) -> dict[str, str | bytes]:
-    """The files by ending: of the view, or of the `screen` in its own `width`; for any thread.
-
-    A PNG needs resvg-py; without it there is none.
+    What is shown is gathered now; drawing and writing it must not hold up the keys. Nothing is saved where a
+    pairing has no rows.
     """
-    drawn = pictures(
-        picture(shown, ColourMode.TRUECOLOR) if screen is None else screen,
-        plain=picture(shown, ColourMode.NONE) if screen is None else None,
-        width=WIDTH if screen is None else width,
-        title=f"{shown.scope.session.pairing.tuned.label} {shown.view.value}",
-        document=data,
-    )
-    files: dict[str, str | bytes] = dict(drawn)
-    if (rows := form_of(shown).table(shown)) is not None:
-        files["csv"] = rows
-    if screen is None:
-        files |= figures(shown)
-    with suppress(PictureError):
-        files["png"] = png(drawn["svg"])
-    return files
+    shown = main.shown()
+    if shown is None:
+        return
+    # Textual has no public way to the lines of a screen.
+    strips = main._compositor.render_strips() if whole else []
+    screen = screen_picture(strips) if whole else None
+    name = label(shown) + ("_screen" if whole else "")
+    data = document(shown) | {"marked": marked(main.session, main.marks)}
+    work = partial(_write, app, directory, shown, screen, main.size.width, name, data)
+    app.run_worker(work, thread=True, exit_on_error=False)
 
 
-def screen_picture(strips: Sequence[Strip]) -> RenderableType:
-    """The lines of a screen as a renderable."""
-    segments: list[Segment] = []
-    for strip in strips:
-        segments += [*strip, Segment.line()]
-    return Segments(segments)
-
-
-def _caption(shown: Shown) -> Caption:
-    scope = shown.scope
-    if not shown.of_model:
-        sessions = scope.sessions if shown.view is View.SWEEP else [scope.session]
-        return caption(sessions, scope.definition, shown.one.name)
-    return caption([scope.session] if shown.view is View.MAP else scope.sessions, scope.definition)
+def _write(
+    app: App[None],
+    directory: Path,
+    shown: Shown,
+    screen: RenderableType | None,
+    width: int,
+    name: str,
+    data: dict[str, Any],
+) -> None:
+    """Write the files; on a thread of its own."""
+    try:
+        paths = write_snapshot(directory, name, contents(shown, screen, width, data), data)
+    except OSError as error:
+        reason = f"{directory}: {error.strerror or error}"
+        app.notify(reason, title="Not saved", severity="error", markup=False)
+        return
+    stem = paths[0].name.removesuffix(".svg")
+    others = ", ".join(path.name.removeprefix(stem).lstrip(".") for path in paths[1:])
+    words = f"{paths[0]}\nand beside it {others}"
+    if screen is None and not any(path.name.endswith(FIGURE) for path in paths):
+        words += f"\nNo figure: {shown.view.value} has nothing yet that one could show."
+    app.notify(words, title="Saved", markup=False, timeout=6)

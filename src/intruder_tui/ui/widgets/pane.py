@@ -251,7 +251,7 @@ class MatrixPane(Vertical):
                 return ""
             table.tell(self._subject)
             return table.plain
-        from intruder_tui.ui.saving import copied_table  # its writers can wait until they are needed
+        from intruder_tui.ui.snapshot import copied_table  # its writers can wait until they are needed
 
         shown = self.shown()
         return "" if shown is None else copied_table(shown)
