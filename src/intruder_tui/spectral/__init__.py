@@ -10,6 +10,7 @@ from intruder_tui.spectral.certified import compare_certified
 from intruder_tui.spectral.coordinates import BaseCoordinates, Rescaled
 from intruder_tui.spectral.exact import compare_exact
 from intruder_tui.spectral.factors import Factors
+from intruder_tui.spectral.together import compare_together
 from intruder_tui.spectral.traits import clusters, random_direction_floor
 from intruder_tui.spectral.values import Comparison, LowRank, Matches, SpectralError, Traits, UpdateMeasures
 
@@ -27,6 +28,7 @@ __all__ = [
     "clusters",
     "compare_certified",
     "compare_exact",
+    "compare_together",
     "compare_with_factors",
     "factorise_base",
     "pack_base",

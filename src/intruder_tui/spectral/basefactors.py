@@ -163,7 +163,7 @@ def compare_with_factors(
         sigma_tuned=top.values.clamp(min=0.0).sqrt() / pair.unit,
         left=long if pair.transposed else short,
         right=short if pair.transposed else long,
-        update=measure(pair, spectrum=False),
+        update=measure(pair),
         weight_cosine=pair.weight_cosine,
         tier="certificate",
         notes=rank_note("base", missing, len(factors.sigma)),

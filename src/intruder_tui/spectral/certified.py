@@ -87,7 +87,7 @@ def compare_certified(
         sigma_tuned=sigma,
         left=long_matches if pair.transposed else short_matches,
         right=short_matches if pair.transposed else long_matches,
-        update=measure(pair, spectrum=False),
+        update=measure(pair),
         weight_cosine=pair.weight_cosine,
         tier="certificate",
         notes=(),

@@ -8,9 +8,10 @@ from torch import Tensor
 
 from intruder_tui.spectral.cosines import compare_long, compare_short
 from intruder_tui.spectral.factors import Factors, factorise
-from intruder_tui.spectral.pair import measure, rank_note, survey, unchanged
+from intruder_tui.spectral.matrices import Matrix
+from intruder_tui.spectral.pair import Pair, rank_note, survey, unchanged
 from intruder_tui.spectral.refine import refined, unsettled
-from intruder_tui.spectral.traits import update_bases
+from intruder_tui.spectral.update import dissect
 from intruder_tui.spectral.values import Comparison, LowRank, Matches
 
 Stage = Callable[[str], None]
@@ -51,21 +52,45 @@ def compare_exact(
     pair = survey(base, tuned)
     if pair.norm_delta == 0.0:
         return unchanged(pair)
+    return compare_matrices(
+        pair,
+        *pair.matrices(),
+        pair.difference(),
+        limit=limit,
+        block=block,
+        window=window,
+        on_base=on_base,
+        on_stage=on_stage,
+    )
+
+
+def compare_matrices(
+    pair: Pair,
+    base_matrix: Matrix,
+    tuned_matrix: Matrix,
+    delta: Matrix | None,
+    *,
+    limit: int = 4096,
+    block: int = 128,
+    window: int = 8,
+    on_base: Callable[[Factors, float], None] | None = None,
+    on_stage: Stage = silent,
+) -> Comparison:
+    """`compare_exact` of a surveyed pair that differs, given as matrices: base, tuned, and a dense dW."""
     on_stage("measuring the update")
     said: list[str] = []
-    update = measure(pair, notes=said)
+    update, spans = dissect(pair, delta, said)
     on_stage("factorising base")
-    base_matrix, tuned_matrix = pair.matrices()
     base_factors = factorise(base_matrix)
     on_stage("factorising tuned")
     tuned_factors = factorise(tuned_matrix)
     on_stage("comparing")
-    spans = update_bases(base_matrix, tuned_matrix, pair.wide_tuned, update) or (None, None)
+    short_span, long_span = spans or (None, None)
 
     def compare(base: Factors, tuned: Factors) -> tuple[Matches, Matches]:
         return (
-            compare_short(base, tuned, limit, block, window, spans[0]),
-            compare_long(base, base_matrix, tuned, tuned_matrix, limit, block, window, spans[1]),
+            compare_short(base, tuned, limit, block, window, short_span),
+            compare_long(base, base_matrix, tuned, tuned_matrix, limit, block, window, long_span),
         )
 
     short, long = compare(base_factors, tuned_factors)

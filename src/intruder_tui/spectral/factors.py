@@ -17,6 +17,8 @@ LOST = 1e-14
 """Eigenvalues of a Gram matrix below this share of the largest have lost all of them."""
 CHECKED_COLUMNS = 8
 TOLERANCE = 1e-11
+HOST_ROWS = 512
+"""Eigenproblems up to this size are solved by the CPU: a GPU takes them one after another, a batch alike."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -111,8 +113,21 @@ def singular_values(matrix: Matrix, notes: list[str]) -> Tensor:
     return found.sigma
 
 
+def singular_vectors(matrix: Matrix, notes: list[str]) -> tuple[Tensor, Tensor]:
+    """As `singular_values`, with the short-side vectors of what is not lost: [rows, rows] by columns."""
+    found = _solve(matrix, notes)
+    if found is None:
+        direct = factorise_directly(matrix)
+        return direct.sigma, direct.vectors
+    squares, vectors = found
+    return squares.masked_fill_(squares < LOST * squares[0], 0.0).sqrt(), vectors
+
+
 def _devices(matrix: Matrix) -> tuple[torch.device, ...]:
-    return tuple(dict.fromkeys((matrix.device, torch.device("cpu"))))
+    """Where to solve, and where to try again."""
+    host = torch.device("cpu")
+    both = (host, matrix.device) if matrix.rows <= HOST_ROWS else (matrix.device, host)
+    return tuple(dict.fromkeys(both))
 
 
 def _solve(matrix: Matrix, notes: list[str]) -> tuple[Tensor, Tensor] | None:

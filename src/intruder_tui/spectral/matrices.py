@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -130,6 +130,41 @@ class Difference(Matrix):
 
     def read(self, start: int, stop: int) -> Tensor:
         return self.tuned.read(start, stop).sub_(self.base.read(start, stop))
+
+
+@dataclass(frozen=True, eq=False)
+class Squared(Matrix):
+    """A matrix whose Gram matrix is known already (`square`, [rows, rows] float64)."""
+
+    whole: Matrix
+    square: Tensor
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "parts", self.whole.parts)
+        object.__setattr__(self, "rows", self.whole.rows)
+        object.__setattr__(self, "columns", self.whole.columns)
+        object.__setattr__(self, "device", self.whole.device)
+
+    def read(self, start: int, stop: int) -> Tensor:
+        return self.whole.read(start, stop)
+
+    def gram(self) -> Tensor:
+        return self.square
+
+
+def squared(matrices: Sequence[Matrix]) -> list[Squared]:
+    """The same matrices with their Gram matrices, from products of all of them at once.
+
+    They have one shape and lie on one device.
+    """
+    first = matrices[0]
+    squares = torch.zeros(len(matrices), first.rows, first.rows, dtype=torch.float64, device=first.device)
+    width = max(64, CHUNK_ELEMENTS // (first.rows * len(matrices)))
+    for start in range(0, first.columns, width):
+        stop = min(start + width, first.columns)
+        chunk = torch.stack([matrix.read(start, stop) for matrix in matrices])
+        squares.baddbmm_(chunk, chunk.mT)
+    return [Squared(matrix, square) for matrix, square in zip(matrices, squares, strict=True)]
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from intruder_tui.spectral.cosines import empty_matches
-from intruder_tui.spectral.factors import singular_values
 from intruder_tui.spectral.matrices import (
     CHUNK_ELEMENTS,
     Difference,
@@ -81,6 +80,11 @@ class Pair:
         """Base and tuned as wide matrices times `unit`."""
         base, tuned = Stored(self.wide_base, self.unit), self.wide_tuned
         return base, Updated.by(base, tuned) if isinstance(tuned, LowRank) else Stored(tuned, self.unit)
+
+    def difference(self) -> Difference | None:
+        """dW as a wide matrix times `unit`; None where it is known by its factors."""
+        base, tuned = self.matrices()
+        return Difference(tuned, base) if isinstance(tuned, Stored) else None
 
 
 def check(base: Tensor, tuned: Tensor | LowRank) -> float:
@@ -174,33 +178,27 @@ def _norm_and_cross(base: Tensor, update: LowRank, unit: float) -> tuple[float, 
     return math.sqrt(float(total)), float(crossed) * (update.scaling * unit)
 
 
-def measure(pair: Pair, *, spectrum: bool = True, notes: list[str] | None = None) -> UpdateMeasures:
+def measure(pair: Pair, sigma: Tensor | None = None) -> UpdateMeasures:
     """All measures of dW; those of a zero update are None.
 
-    `spectrum` False leaves out what needs the singular values of a dense dW; a low-rank one always has them.
-    `notes` is told of solvers that failed.
+    `sigma` ([shorter side] float64) are the singular values of a dense dW; without them what needs them is
+    left out. Those of a low-rank one are found here.
     """
     floor: float | None = None
-    sigma = torch.zeros(0, dtype=torch.float64)
-    known = True
     if isinstance(pair.tuned, LowRank):
         sigma = low_rank_sigma(pair.tuned)
     else:
         floor = rounding_floor(pair.base, pair.tuned)
-        known = spectrum
-        if spectrum and pair.norm_delta:
-            base, tuned = pair.matrices()
-            assert isinstance(tuned, Stored)
-            sigma = singular_values(Difference(tuned, base), [] if notes is None else notes).cpu() / pair.unit
+    none = torch.zeros(0, dtype=torch.float64)
     if pair.norm_delta == 0.0:
-        return UpdateMeasures(sigma[:0], 0.0, 0.0, None, None, None, floor)
+        return UpdateMeasures(none, 0.0, 0.0, None, None, None, floor)
     return UpdateMeasures(
-        sigma=sigma,
+        sigma=none if sigma is None else sigma,
         frobenius=pair.norm_delta / pair.unit,
         relative_norm=pair.norm_delta / pair.norm_base if pair.norm_base else math.inf,
-        effective_rank=effective_rank(sigma) if known else None,
-        stable_rank=stable_rank(sigma) if known else None,
-        energy_ranks=energy_ranks(sigma) if known else None,
+        effective_rank=None if sigma is None else effective_rank(sigma),
+        stable_rank=None if sigma is None else stable_rank(sigma),
+        energy_ranks=None if sigma is None else energy_ranks(sigma),
         rounding_floor=floor,
     )
 
@@ -221,7 +219,7 @@ def vanished(pair: Pair, sigma_base: Tensor | None = None) -> Comparison:
         sigma_tuned=sigma,
         left=empty_matches(),
         right=empty_matches(),
-        update=measure(pair, spectrum=False),
+        update=measure(pair),
         weight_cosine=None,
         tier="certificate",
         notes=rank_note("tuned weight", len(sigma), len(sigma)),

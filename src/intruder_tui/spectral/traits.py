@@ -7,16 +7,10 @@ import math
 import torch
 from torch import Tensor
 
-from intruder_tui.spectral.matrices import Difference, Matrix, Stored
-from intruder_tui.spectral.operators import Operator, Square, full_precision
-from intruder_tui.spectral.topk import top_vectors
-from intruder_tui.spectral.values import LowRank, Traits, UpdateMeasures
+from intruder_tui.spectral.values import Traits
 
 CLUSTER_GAP = 1e-5
 """Neighbouring singular values closer than this share of themselves count as tied."""
-LARGEST_BASIS = 64
-LEAST_SPARE = 4
-"""The column space of an update says something while its rank is below shorter side / 4."""
 
 
 def clusters(sigma: Tensor, gap: float = CLUSTER_GAP) -> Tensor:
@@ -98,38 +92,6 @@ class TraitSums:
             cluster_size=size,
             tuned_cluster_size=self._own,
         )
-
-
-def update_bases(
-    base: Stored, tuned: Matrix, delta: Tensor | LowRank, measures: UpdateMeasures
-) -> tuple[Tensor, Tensor] | None:
-    """Orthonormal columns that span dW's columns ([rows, r]) and rows ([columns, r]), wide, float64.
-
-    For a dense dW, the leading singular vectors that hold 99 % of its energy. None where that is not a small
-    part of the space: then everything lies in it and the share says nothing.
-    """
-    shorter = base.rows
-    if isinstance(delta, LowRank):
-        rank = delta.b.shape[1]
-        if rank * LEAST_SPARE > shorter:
-            return None
-        b = delta.b.to(base.device, torch.float64)
-        a = delta.a.to(base.device, torch.float64)
-        return torch.linalg.qr(b).Q, torch.linalg.qr(a.T).Q
-    assert isinstance(tuned, Stored)
-    rank = measures.energy_ranks[2] if measures.energy_ranks else 0
-    if not 0 < rank <= LARGEST_BASIS or rank * LEAST_SPARE > shorter:
-        return None
-    difference = torch.empty(base.rows, base.columns, dtype=torch.float32, device=base.device)
-    for where, chunk in Difference(tuned, base).chunks():
-        difference[:, where] = chunk
-    size = float(difference.abs().amax())
-    with full_precision():
-        operator = Operator(difference, 1.0 / size if size else 1.0, torch.float32)
-        rows = top_vectors(Square(operator), rank).rows
-        columns = operator.pull(rows)
-    left = torch.linalg.qr(rows.T.double()).Q
-    return left, torch.linalg.qr(columns.T.double()).Q
 
 
 def random_direction_floor(vectors: int, dimension: int) -> tuple[float, float]:
