@@ -127,7 +127,7 @@ def run_scan(
             return INTERRUPTED
     if broken := next((session.broken for session in sessions if session.broken), ""):
         fail(broken)
-    document = scan_document(sessions, definition)
+    document = scan_document([(session, session.result) for session in sessions], definition)
     if json_to is not None:
         write_target(json_to, json.dumps(document, indent=1, allow_nan=False) + "\n")
     if csv_to is not None:

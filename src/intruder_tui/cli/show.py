@@ -85,7 +85,7 @@ def show(
     if as_json:
         from intruder_tui.export.matrix import matrix_document
 
-        typer.echo(json.dumps(matrix_document(session, name, definition), indent=1, allow_nan=False))
+        typer.echo(json.dumps(matrix_document(session, name, result, definition), indent=1, allow_nan=False))
         return
     _print(session, name, definition, ascii_only=ascii_only)
 

@@ -10,36 +10,37 @@ import numpy as np
 from numpy.typing import NDArray
 
 from intruder_tui.definition import Definition, Side
-from intruder_tui.engine.session import Session
 from intruder_tui.export.sources import definition_document, source_document, versions_document
+from intruder_tui.findings.ledger import Ledger
 from intruder_tui.results import MatrixResult, Update
 
 SCHEMA = 1
 
 
-def matrix_document(session: Session, name: str, definition: Definition) -> dict[str, Any]:
+def matrix_document(
+    ledger: Ledger, name: str, result: MatrixResult | None, definition: Definition
+) -> dict[str, Any]:
     """The document of a row: its pair, its result for j < k on both sides, its update, identities, versions.
 
     `result` is None where nothing has been computed. JSON-able, without NaN.
     """
-    row = session.row(name)
-    result = session.result(name)
+    row = ledger.row(name)
     pair = row.pair
     return {
         "schema": SCHEMA,
         "definition": definition_document(definition),
         "versions": versions_document() | {"textual": version("textual")},
-        "base": source_document(session.pairing.base),
-        "tuned": source_document(session.pairing.tuned),
+        "base": source_document(ledger.pairing.base),
+        "tuned": source_document(ledger.pairing.tuned),
         "matrix": {
             "name": row.name,
             "shape": list(row.shape),
             "dtype": row.dtype,
             "rule": pair.rule if pair else None,
             "adapter_rank": pair.adapter_rank if pair else None,
-            "state": session.state(name).value,
-            "reason": session.reason(name) or None,
-            "result_key": session.key(name),
+            "state": ledger.state(name).value,
+            "reason": ledger.reason(name) or None,
+            "result_key": ledger.key(name),
         },
         "result": None if result is None else result_document(result, definition),
     }

@@ -11,10 +11,10 @@ from typing import Any
 from intruder_tui.checkpoint.names import printable
 from intruder_tui.checkpoint.pairs import RowKind
 from intruder_tui.definition import Definition, Verdict
-from intruder_tui.engine.session import Session
 from intruder_tui.export.remarks import pairing_remarks
 from intruder_tui.export.sources import definition_document, source_document, versions_document
-from intruder_tui.findings.ledger import State
+from intruder_tui.findings.ledger import Ledger, State
+from intruder_tui.findings.scan import Read
 from intruder_tui.results import MatrixResult, Tier
 from intruder_tui.views.sentence import totals_remarks
 
@@ -49,14 +49,15 @@ CSV_COLUMNS = (
 )
 
 
-def scan_document(sessions: Sequence[Session], definition: Definition) -> dict[str, Any]:
-    """The document of the README's contract, schema 1. The sessions share one base."""
+def scan_document(checkpoints: Sequence[tuple[Ledger, Read]], definition: Definition) -> dict[str, Any]:
+    """The document of the README's contract, schema 1: tuned checkpoints of one base, with their results."""
+    first, _ = checkpoints[0]
     return {
         "schema": SCHEMA,
         "definition": definition_document(definition),
         "versions": versions_document(),
-        "base": source_document(sessions[0].pairing.base),
-        "tuned": [_tuned(session, definition) for session in sessions],
+        "base": source_document(first.pairing.base),
+        "tuned": [_tuned(ledger, read, definition) for ledger, read in checkpoints],
     }
 
 
@@ -100,12 +101,12 @@ def _lowest(bounds: Sequence[tuple[float, float]]) -> dict[str, float]:
     return known | ({"lowest_best_cosine": lower} if lower == upper else {})
 
 
-def _tuned(session: Session, definition: Definition) -> dict[str, Any]:
-    rows = [row for row in session.pairing.rows if len(row.shape) >= 2 or row.kind is RowKind.REFUSED]
-    matrices = [_matrix(session, row.name, definition) for row in rows]
-    totals = session.totals(definition)
+def _tuned(ledger: Ledger, read: Read, definition: Definition) -> dict[str, Any]:
+    rows = [row for row in ledger.pairing.rows if len(row.shape) >= 2 or row.kind is RowKind.REFUSED]
+    matrices = [_matrix(ledger, read, row.name, definition) for row in rows]
+    totals = ledger.totals(definition)
     return {
-        **source_document(session.pairing.tuned),
+        **source_document(ledger.pairing.tuned),
         "intruders": totals.intruders,
         "matrices_with_intruders": totals.carriers,
         "undecided": totals.undecided,
@@ -113,22 +114,22 @@ def _tuned(session: Session, definition: Definition) -> dict[str, Any]:
         "clustered": totals.clustered,
         "failed": totals.failed,
         "refused": totals.refused,
-        "remarks": [*totals_remarks(totals), *pairing_remarks(session.pairing)],
+        "remarks": [*totals_remarks(totals), *pairing_remarks(ledger.pairing)],
         "matrices": matrices,
     }
 
 
-def _matrix(session: Session, name: str, definition: Definition) -> dict[str, Any]:
-    row = session.row(name)
-    result = session.result(name)  # first: an entry that is gone or damaged changes the state
-    state = session.state(name)
+def _matrix(ledger: Ledger, read: Read, name: str, definition: Definition) -> dict[str, Any]:
+    row = ledger.row(name)
+    result = read(name)  # first: an entry that is gone or damaged changes the state
+    state = ledger.state(name)
     refused = row.kind is RowKind.REFUSED
     document = {
         "name": name,
         "shape": list(row.shape),
         "state": "refused" if refused else _STATES.get(state, "skipped"),
-        "reason": session.reason(name) or None,
-        "count": session.count(name, definition),
+        "reason": ledger.reason(name) or None,
+        "count": ledger.count(name, definition),
     }
     adapter_rank = row.pair.adapter_rank if row.pair else None
     if result is None:

@@ -12,6 +12,8 @@ from intruder_tui.findings.ledger import Ledger, State
 from intruder_tui.findings.tally import Strongest, Totals
 from intruder_tui.results import MatrixResult
 
+Read = Callable[[str], MatrixResult | None]
+"""Gives a row's whole result, by the row's name; None where there is none, or no more."""
 OPEN = (Verdict.UNDECIDED, Verdict.BORDERLINE, Verdict.CLUSTERED)
 
 
@@ -54,8 +56,8 @@ class Scan:
     troubles: tuple[Trouble, ...]
 
 
-def scanned(ledger: Ledger, definition: Definition, read: Callable[[str], MatrixResult | None]) -> Scan:
-    """A ledger's scan; `read` gives a row's whole result, one at a time."""
+def scanned(ledger: Ledger, definition: Definition, read: Read) -> Scan:
+    """A ledger's scan; results are read one at a time."""
     totals, strongest = ledger.totals(definition), ledger.strongest(definition)
     rows = ledger.pairing.rows
     carriers = tuple(one for row in rows if (one := _carrier(ledger, row.name, definition, read)))
@@ -69,9 +71,7 @@ def scanned(ledger: Ledger, definition: Definition, read: Callable[[str], Matrix
     )
 
 
-def _carrier(
-    ledger: Ledger, name: str, definition: Definition, read: Callable[[str], MatrixResult | None]
-) -> Carrier | None:
+def _carrier(ledger: Ledger, name: str, definition: Definition, read: Read) -> Carrier | None:
     summary = ledger.summary(name)
     if summary is None:
         return None

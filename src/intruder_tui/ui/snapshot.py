@@ -40,7 +40,7 @@ def document(shown: Shown) -> dict[str, Any]:
         sessions = [scope.session] if shown.view is View.MAP else scope.sessions
         found = identity_document(sessions, scope.definition)
     else:
-        found = matrix_document(scope.session, shown.one.name, scope.definition)
+        found = matrix_document(scope.session, shown.one.name, shown.one.result, scope.definition)
     view = "Vector" if shown.vector is not None else shown.view.value
     return found | {"view": view, "shown": form_of(shown).data(shown)}
 

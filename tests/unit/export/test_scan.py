@@ -59,7 +59,7 @@ def test_a_wrong_base_is_asked_about_first() -> None:
     one = session([matrix_row(name) for name in names], SilentEngine(), results, ready=names)
     one.prime()
     question = "Is this the right base? Weights unrelated in 3 of 3 changed matrices: "
-    (remark,) = scan_document([one], Definition())["tuned"][0]["remarks"]
+    (remark,) = scan_document([(one, one.result)], Definition())["tuned"][0]["remarks"]
     assert remark.startswith(question)
     console = Console(width=200, color_system=None)
     with console.capture() as capture:

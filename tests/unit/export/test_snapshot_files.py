@@ -80,7 +80,9 @@ def test_the_document_holds_what_the_view_showed() -> None:
     session = llama_session(SilentEngine(), ready=True)
     session.prime()
     definition = Definition(k=5, eps=0.45)
-    document = json.loads(json.dumps(matrix_document(session, STRONG, definition), allow_nan=False))
+    document = json.loads(
+        json.dumps(matrix_document(session, STRONG, session.result(STRONG), definition), allow_nan=False)
+    )
     result = llama_results()[STRONG]
     left = document["result"]["sides"]["U"]
     assert document["definition"]["eps"] == 0.45
@@ -100,7 +102,7 @@ def test_an_infinite_update_is_null() -> None:
 
 def test_a_row_without_a_result_has_a_document_too() -> None:
     session = llama_session(SilentEngine())
-    document = matrix_document(session, REFUSED, Definition())
+    document = matrix_document(session, REFUSED, None, Definition())
     assert document["result"] is None
     assert document["matrix"]["state"] == "skipped"
     assert "160 x 104" in document["matrix"]["reason"]
