@@ -1,9 +1,10 @@
 """Everything about one GPU in one call: `python -m tests.benchmarks.bench_gpu [--json FILE]`.
 
 Sections, the most wanted first: a simulated scan of a 7B pair, base factors of all its shapes, the time of
-the peers' method for it, the tiers with their agreement with float64, the error of float32 products, memory
-at 8192 x 28672, read and copy rates, eigenvalue and SVD solvers by size. What does not fit into the budget is
-left out, and a row says so; the time of a solver is foretold from its last size before it is started.
+the peers' method for it, small matrices one by one and together, the tiers with their agreement with float64,
+the error of float32 products, memory at 8192 x 28672, read and copy rates, eigenvalue and SVD solvers by
+size. What does not fit into the budget is left out, and a row says so; the time of a solver is foretold from
+its last size before it is started.
 `--device cpu --tiny` runs all of it at toy sizes, as a smoke test.
 """
 
@@ -28,6 +29,7 @@ from intruder_tui.spectral import (
     Comparison,
     compare_certified,
     compare_exact,
+    compare_together,
     compare_with_factors,
     factorise_base,
 )
@@ -37,6 +39,8 @@ from intruder_tui.spectral.matrices import Stored
 K, EPS = 10, 0.5
 LLAMA_7B = {(4096, 4096): 128, (11008, 4096): 64, (4096, 11008): 32}
 LARGER = [(1024, 1024), (2048, 2048), (4096, 4096), (4096, 11008), (11008, 4096)]
+SMALL_SHAPES = [(128, 896), (384, 384), (1536, 384), (512, 3584), (1024, 1024)]
+BATCH = 16
 TINY = {(96, 96): 2, (160, 96): 1, (96, 160): 1}
 THREADS = (1, 4, 16)
 """Matrices in work at a time: their small eigenproblems are solved on as many CPU cores."""
@@ -52,8 +56,7 @@ def naive(base: Tensor, tuned: Tensor) -> Tensor:
 
 def certificate(bench: Bench, base: Tensor, tuned: Tensor, *, right: bool, seed: int = 0) -> Comparison:
     """Verdicts at the benchmark's k and eps; open ones stay open."""
-    small = 0 if bench.tiny else 512
-    return compare_certified(base, tuned, k=K, eps=EPS, right=right, escalate=False, small=small, seed=seed)
+    return compare_certified(base, tuned, k=K, eps=EPS, right=right, escalate=False, small=0, seed=seed)
 
 
 def scan(bench: Bench) -> None:
@@ -121,6 +124,25 @@ def naive_of_7b(bench: Bench) -> None:
     if complete:
         what = "all, extrapolated from one of each shape"
         bench.record("two SVDs, float32, default driver", shape=what, seconds=total)
+
+
+def small(bench: Bench) -> None:
+    """Matrices that may go straight to the exact tier: one by one, and a batch of one shape at once."""
+    for m, n in [(24, 40)] if bench.tiny else SMALL_SHAPES:
+        pairs = []
+        for seed in range(3 if bench.tiny else BATCH):
+            base, update = make_pair(m, n, bench.device, seed)
+            pairs.append((base, merge(base, update)))
+        shown = {"shape": f"{m}x{n}", "matrices": len(pairs)}
+        for way, work in (
+            ("two SVDs", lambda pairs=pairs: [naive(*pair) for pair in pairs]),
+            ("exact, one by one", lambda pairs=pairs: [compare_exact(*pair) for pair in pairs]),
+            ("exact, together", lambda pairs=pairs: compare_together(pairs)),
+            ("certificate", lambda pairs=pairs: [certificate(bench, *pair, right=True) for pair in pairs]),
+        ):
+            if bench.room(f"{way} {m}x{n}", 5.0):
+                timed = bench.timed(work)
+                bench.record("small matrices", **shown, way=way, each=timed.seconds / len(pairs))
 
 
 def verdicts(found: Comparison, exact: Comparison) -> dict[str, int]:
@@ -191,6 +213,7 @@ SECTIONS = {
     "scan": scan,
     "factors": factors_of_7b,
     "naive": naive_of_7b,
+    "small": small,
     "tiers": tiers,
     "precision": precision,
     "memory": memory,

@@ -18,6 +18,7 @@ def check(rows: list[dict[str, object]]) -> None:
         "base factors",
         "two SVDs, float32, default driver",
         "two SVDs over the scan",
+        "small matrices",
         "tiers",
         "float32 error over norms",
         "memory beside the weights",
