@@ -104,20 +104,24 @@ def test_an_invariant_start_goes_on_with_random_directions() -> None:
 
 @pytest.mark.parametrize("tall", [True, False])
 @pytest.mark.parametrize("widened", [True, False])
-@pytest.mark.parametrize("short", [True, False])
-def test_both_squares_of_an_updated_operator(
-    monkeypatch: pytest.MonkeyPatch, short: bool, widened: bool, tall: bool
+@pytest.mark.parametrize("many", [20, 2560])
+def test_products_of_an_updated_operator(
+    monkeypatch: pytest.MonkeyPatch, many: int, widened: bool, tall: bool
 ) -> None:
     monkeypatch.setattr(operators, "COPY_BYTES", 1 << 28 if widened else 0)
     monkeypatch.setattr(operators, "CACHED_ELEMENTS", 1)
     monkeypatch.setattr(operators, "PANEL_ELEMENTS", 1)
+    monkeypatch.setattr(operators, "MANY_ROWS", many)
+    monkeypatch.setattr(operators, "PUSHED_ROWS", 16)
     weight, b, a = gaussian(70, 150), gaussian(70, 2, 1), gaussian(2, 150, 2)
     stored = weight.bfloat16().T.contiguous().T if tall else weight.bfloat16()
     operator = Operator.of(stored, 0.5, torch.float64).updated(LowRank(a, b, 3.0))
     whole = 0.5 * (weight.bfloat16().double() + 3.0 * b @ a)
-    expected = whole @ whole.T if short else whole.T @ whole
-    applied = Square(operator, short)(torch.eye(len(expected), dtype=torch.float64))
-    torch.testing.assert_close(applied, expected)
+    short, long = (torch.eye(size, dtype=torch.float64) for size in whole.shape)
+    torch.testing.assert_close(operator.push(long), whole.T)
+    torch.testing.assert_close(operator.pull(short), whole)
+    torch.testing.assert_close(Square(operator)(short), whole @ whole.T)
+    torch.testing.assert_close(Square(operator, short=False)(long), whole.T @ whole)
 
 
 def test_precision_is_pinned_and_restored() -> None:
