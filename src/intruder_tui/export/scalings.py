@@ -11,10 +11,11 @@ from intruder_tui.export.axes import Entry, Frame, Scale, legend
 from intruder_tui.export.caption import Caption
 from intruder_tui.export.page import BOTTOM, DASHES, HEIGHT, LEFT, RIGHT, WIDTH, headed
 from intruder_tui.export.svg import ACCENT, INK, QUIET, Svg, colour
+from intruder_tui.findings.tracks import FollowedStep, tracks
 from intruder_tui.studies.answers import Scalings
 from intruder_tui.views.palette import srgb
 from intruder_tui.views.scalings import scaling_name
-from intruder_tui.views.tracks import DRAWN, FollowedStep, axis_of, track_name, tracks
+from intruder_tui.views.tracks import DRAWN, axis_of, track_name
 
 
 def scaling_figure(scalings: Scalings, at: int, definition: Definition, caption: Caption) -> str:

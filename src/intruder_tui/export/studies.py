@@ -7,9 +7,9 @@ from typing import Any
 
 from intruder_tui.definition import Definition, Side
 from intruder_tui.export.tables import csv_text
+from intruder_tui.findings.tracks import FollowedStep, Point, tracks
 from intruder_tui.studies.answers import Scalings
 from intruder_tui.views.scalings import carried
-from intruder_tui.views.tracks import FollowedStep, Point, tracks
 
 SCALING_COLUMNS = (
     "matrix",

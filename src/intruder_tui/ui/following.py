@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from intruder_tui.engine.desk import Progress
 from intruder_tui.engine.session import Session
+from intruder_tui.findings.tracks import FollowedStep
 from intruder_tui.studies.answers import StudyKind
 from intruder_tui.ui.scope import Scope
-from intruder_tui.views.tracks import FollowedStep
 
 
 def followed_steps(scope: Scope, steps: Sequence[int | None]) -> list[FollowedStep]:

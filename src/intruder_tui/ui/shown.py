@@ -9,6 +9,7 @@ from intruder_tui.findings.comparison import Comparison
 from intruder_tui.findings.model_map import ModelMap
 from intruder_tui.findings.series import Step
 from intruder_tui.findings.sweep import Sweep
+from intruder_tui.findings.tracks import FollowedStep
 from intruder_tui.studies.answers import Scalings
 from intruder_tui.studies.cosines import Cosines
 from intruder_tui.ui.look import Look
@@ -18,7 +19,6 @@ from intruder_tui.ui.widgets.tabs import View
 from intruder_tui.views.extent import Extent
 from intruder_tui.views.field import Field
 from intruder_tui.views.intruders import Order
-from intruder_tui.views.tracks import FollowedStep
 
 
 @dataclass(frozen=True, eq=False)

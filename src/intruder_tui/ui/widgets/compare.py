@@ -12,6 +12,7 @@ from intruder_tui.checkpoint.names import printable
 from intruder_tui.engine.desk import Desk
 from intruder_tui.findings.comparison import Comparison, comparison, telling_rows
 from intruder_tui.findings.series import Step, matrix_series, model_series
+from intruder_tui.findings.tracks import FollowedStep
 from intruder_tui.studies.answers import StudyKind
 from intruder_tui.ui.following import followed_steps
 from intruder_tui.ui.look import Look
@@ -21,7 +22,7 @@ from intruder_tui.ui.scope import Scope, training_steps
 from intruder_tui.ui.widgets.picture import Picture
 from intruder_tui.views.compare import MOST_ROWS, base_doubts, comparison_view
 from intruder_tui.views.series import SeriesView
-from intruder_tui.views.tracks import FollowedStep, TracksView
+from intruder_tui.views.tracks import TracksView
 
 HEADS = 2
 """Lines over the first matrix: the heads, and the sums over all matrices; a doubted base has one more."""
