@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
-from intruder_tui.results import MatrixResult, Similarity, Tier, Update
+from intruder_tui.results import MatrixResult, Similarity, Tier, Traits, Update
 
 Matrix = NDArray[np.float64]
 
@@ -98,6 +100,26 @@ def planted(
     base = base_weight(m, n, seed)
     tuned = plant(base, list(strengths), seed + 1)
     return analyse(base, tuned, limit=limit, adapter_rank=len(strengths))
+
+
+def traced(strengths: tuple[float, ...], *, window: int = 5) -> MatrixResult:
+    """A planted pair with what lies behind each match of its left vectors, by float64 SVDs."""
+    base = base_weight(160, 128)
+    tuned = plant(base, list(strengths))
+    result = analyse(base, tuned, limit=20)
+    u0, u1 = (np.linalg.svd(weight, full_matrices=False)[0] for weight in (base, tuned))
+    change = np.linalg.svd(tuned - base, full_matrices=False)[0][:, : len(strengths)]
+    cosines = (u0.T @ u1[:, :20]) ** 2
+    near = np.abs(np.subtract.outer(np.arange(128), np.arange(20))) <= window
+    traits = Traits(
+        participation=(1 / (cosines**2).sum(0)).astype(np.float32),
+        window_share=(cosines * near).sum(0).astype(np.float32),
+        update_share=((change.T @ u1[:, :20]) ** 2).sum(0).astype(np.float32),
+        cluster_size=np.ones(20, np.int32),
+        tied=np.ones(20, np.int32),
+        window=window,
+    )
+    return replace(result, left=replace(result.left, traits=traits, overlap=result.left.lower))
 
 
 def clean(m: int = 64, n: int = 48, seed: int = 0, limit: int = 32) -> MatrixResult:

@@ -13,8 +13,8 @@ from intruder_tui.export.caption import Caption
 from intruder_tui.export.page import frame_below, page
 from intruder_tui.export.svg import ACCENT, INK, QUIET, Point, Svg
 from intruder_tui.export.tables import csv_text
+from intruder_tui.findings.intruders import IntruderRow
 from intruder_tui.results import MatrixResult
-from intruder_tui.views.intruders import IntruderRow
 from intruder_tui.views.vector import VectorProfile
 
 MOST_BARS = 600

@@ -9,8 +9,8 @@ from typing import Any
 
 from intruder_tui.checkpoint.names import printable
 from intruder_tui.definition import Definition
+from intruder_tui.findings.intruders import intruder_rows
 from intruder_tui.results import MatrixResult
-from intruder_tui.views.intruders import intruder_rows
 
 MATRIX_COLUMNS = (
     "matrix",
@@ -85,6 +85,6 @@ def matrix_csv(name: str, result: MatrixResult, definition: Definition) -> str:
                 "verdict": row.verdict.value,
                 "tier": result.tier.value,
             }
-            for row in intruder_rows(result, definition, most=definition.k)
+            for row in intruder_rows(result, definition)
         ),
     )

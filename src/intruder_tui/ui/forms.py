@@ -23,6 +23,7 @@ from intruder_tui.export.sweep import sweep_csv, sweep_document, sweep_figure
 from intruder_tui.export.tables import matrix_csv, tabbed
 from intruder_tui.export.update import update_csv, update_figure
 from intruder_tui.findings.comparison import Comparison
+from intruder_tui.findings.intruders import intruder_rows
 from intruder_tui.results import MatrixResult
 from intruder_tui.ui import subject as words
 from intruder_tui.ui.outline import short_name
@@ -30,7 +31,7 @@ from intruder_tui.ui.shown import Shown
 from intruder_tui.ui.widgets.tabs import View
 from intruder_tui.views.compare import comparison_view
 from intruder_tui.views.heatmap import Heatmap
-from intruder_tui.views.intruders import intruder_rows, intruder_table
+from intruder_tui.views.intruders import MOST_ROWS, intruder_table
 from intruder_tui.views.map_picture import MapPicture
 from intruder_tui.views.palette import ColourMode
 from intruder_tui.views.scalings import ScalingView
@@ -238,7 +239,7 @@ OF_MATRIX = {
         lambda shown: matrix_csv(shown.one.name, _result(shown), shown.scope.definition),
         {
             FIGURE: lambda shown, head: matches_figure(
-                intruder_rows(_result(shown), shown.scope.definition), shown.scope.definition, head
+                intruder_rows(_result(shown), shown.scope.definition, MOST_ROWS), shown.scope.definition, head
             )
         },
     ),

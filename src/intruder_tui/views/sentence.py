@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from intruder_tui.definition import Definition, Verdict
+from intruder_tui.findings.floors import floor_of
+from intruder_tui.findings.intruders import MIXING
 from intruder_tui.findings.kinship import UNRELATED_BELOW, Kinship, kinship
 from intruder_tui.findings.tally import Strongest, Totals
 from intruder_tui.results import MatrixResult, Similarity
 from intruder_tui.views import numbers
-from intruder_tui.views.floors import floor_of
 from intruder_tui.views.glyphs import UNICODE, Glyphs
-from intruder_tui.views.intruders import MIXING
 from intruder_tui.views.update import warning
 
 FORGETTING = (

@@ -11,10 +11,10 @@ from rich.segment import Segment
 from rich.text import Text
 
 from intruder_tui.definition import Definition, Verdict
+from intruder_tui.findings.floors import floor_of
 from intruder_tui.results import Floats, MatrixResult
 from intruder_tui.studies.cosines import Cosines
 from intruder_tui.views import numbers
-from intruder_tui.views.floors import floor_of
 from intruder_tui.views.glyphs import UNICODE, Glyphs
 from intruder_tui.views.palette import ColourMode, tones
 from intruder_tui.views.plot import MARGIN

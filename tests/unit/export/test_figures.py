@@ -26,11 +26,11 @@ from intruder_tui.export.spectrum import spectrum_figure
 from intruder_tui.export.svg import ACCENT, INK, colour
 from intruder_tui.export.sweep import sweep_figure
 from intruder_tui.export.update import update_figure
+from intruder_tui.findings.intruders import intruder_rows
 from intruder_tui.findings.model_map import Measure, measures_of, model_map
 from intruder_tui.findings.sweep import by_eps, by_k, by_share
 from intruder_tui.results import Similarity
 from intruder_tui.views.field import Field, field
-from intruder_tui.views.intruders import intruder_rows
 from intruder_tui.views.palette import COLOURMAPS, srgb
 from intruder_tui.views.vector import profile
 

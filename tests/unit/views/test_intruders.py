@@ -1,4 +1,4 @@
-"""Rows of the intruder table, against the singular vectors themselves."""
+"""The intruder table: its cells, its columns, its order."""
 
 from __future__ import annotations
 
@@ -8,39 +8,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from rich.console import Console
-from tests.support.results import analyse, base_weight, bounded, plant, planted
+from tests.support.results import analyse, base_weight, bounded, plant, planted, traced
 
-from intruder_tui.definition import Definition, Side, Verdict
-from intruder_tui.results import MatrixResult, Traits
+from intruder_tui.definition import Definition, Verdict
+from intruder_tui.findings.intruders import intruder_rows
 from intruder_tui.views.glyphs import ASCII, UNICODE
-from intruder_tui.views.intruders import Order, cells, intruder_rows, intruder_table, ordered, plain_table
+from intruder_tui.views.intruders import Order, cells, intruder_table, ordered, plain_table
 from intruder_tui.views.palette import ColourMode
-
-
-@pytest.mark.parametrize("side", list(Side))
-def test_rows_say_what_numpy_says(side: Side) -> None:
-    base = base_weight(64, 48)
-    tuned = plant(base, [1.2, 0.4])
-    u0, s0, v0 = np.linalg.svd(base, full_matrices=False)
-    u1, s1, v1 = np.linalg.svd(tuned, full_matrices=False)
-    cosines = np.abs(u0.T @ u1) if side is Side.LEFT else np.abs(v0 @ v1.T)
-    rows = intruder_rows(planted(64, 48, (1.2, 0.4)), Definition(side, 8, 0.5))
-    assert [row.j for row in rows] == list(range(8))
-    for row in rows:
-        match = int(cosines[:, row.j].argmax())
-        best = cosines[:, row.j].max()
-        assert row.lower == row.upper == pytest.approx(best, abs=1e-6)
-        assert row.match == match
-        assert row.shift == match - row.j
-        assert row.sigma == pytest.approx(s1[row.j], rel=1e-6)
-        assert row.sigma_match == pytest.approx(s0[match], rel=1e-6)
-        assert row.verdict is (Verdict.INTRUDER if best < 0.5 else Verdict.MATCHED)
-
-
-def test_a_planted_pair_has_its_two_intruders() -> None:
-    rows = intruder_rows(planted(96, 96, (1.2, 0.4)), Definition(k=10))
-    assert sum(row.verdict is Verdict.INTRUDER for row in rows) == 2
-    assert rows[0].verdict is Verdict.INTRUDER
 
 
 def test_bounds_have_no_match_and_no_shift() -> None:
@@ -50,13 +24,6 @@ def test_bounds_have_no_match_and_no_shift() -> None:
     assert text.rows[0][4:7] == ("–", "–", "–")
     assert "–" in text.rows[1][3]
     assert text.rows[0][3].startswith("≤ ")
-
-
-def test_no_more_rows_than_are_known_or_asked_for() -> None:
-    result = planted(limit=12)
-    assert len(intruder_rows(result, Definition(k=40))) == 12
-    assert len(intruder_rows(result, Definition(k=40), most=5)) == 5
-    assert len(intruder_rows(result, Definition(k=1))) == 1
 
 
 GOLDEN = """\
@@ -78,26 +45,6 @@ def test_the_table_as_plain_text() -> None:
     assert "\n".join(lines) + "\n" == GOLDEN
 
 
-def traced(strengths: tuple[float, ...], *, window: int = 5) -> MatrixResult:
-    """A planted pair with what lies behind each match of its left vectors, by float64 SVDs."""
-    base = base_weight(160, 128)
-    tuned = plant(base, list(strengths))
-    result = analyse(base, tuned, limit=20)
-    u0, u1 = (np.linalg.svd(weight, full_matrices=False)[0] for weight in (base, tuned))
-    change = np.linalg.svd(tuned - base, full_matrices=False)[0][:, : len(strengths)]
-    cosines = (u0.T @ u1[:, :20]) ** 2
-    near = np.abs(np.subtract.outer(np.arange(128), np.arange(20))) <= window
-    traits = Traits(
-        participation=(1 / (cosines**2).sum(0)).astype(np.float32),
-        window_share=(cosines * near).sum(0).astype(np.float32),
-        update_share=((change.T @ u1[:, :20]) ** 2).sum(0).astype(np.float32),
-        cluster_size=np.ones(20, np.int32),
-        tied=np.ones(20, np.int32),
-        window=window,
-    )
-    return replace(result, left=replace(result.left, traits=traits, overlap=result.left.lower))
-
-
 def test_what_a_vector_is_made_of_stands_in_its_row() -> None:
     result = traced((1.2,))
     rows = intruder_rows(result, Definition(k=8))
@@ -112,13 +59,6 @@ def test_what_a_vector_is_made_of_stands_in_its_row() -> None:
     text = cells(rows, 0.5)
     assert text.heads[-5:] == ("in dW", "window", "made of", "tier", "verdict")
     assert text.rows[1][-3] == "1"
-
-
-def test_a_low_best_with_a_high_window_share_is_perhaps_mixing() -> None:
-    result = traced((1.2,), window=128)
-    rows = intruder_rows(result, Definition(k=8))
-    assert [row.words for row in rows if row.verdict is Verdict.INTRUDER] == ["intruder, mixing?"]
-    assert not any(row.mixing for row in rows if row.verdict is Verdict.MATCHED)
 
 
 def test_a_share_without_meaning_is_a_dash_and_a_cluster_shows_its_overlap() -> None:
@@ -214,8 +154,3 @@ def test_an_arrow_stands_at_the_sorted_column() -> None:
     assert [h for h in cells(rows, 0.5, order=Order("best")).heads if "▴" in h] == ["best |cos| ▴"]
     narrow = cells(rows, 0.5, ASCII, width=50, order=Order("sigma", True))
     assert [h for h in narrow.heads if h.endswith(" v")] == ["sigma v"]
-
-
-def test_a_bound_says_that_it_is_one() -> None:
-    assert {row.tier for row in intruder_rows(planted(), Definition())} == {"float64"}
-    assert "bound" in {row.tier for row in intruder_rows(bounded(planted()), Definition())}

@@ -13,17 +13,17 @@ from textual.message import Message
 from textual.widgets import DataTable
 
 from intruder_tui.definition import Verdict
+from intruder_tui.findings.intruders import IntruderRow, intruder_rows
 from intruder_tui.studies.cosines import Cosines
 from intruder_tui.ui.look import Look
 from intruder_tui.ui.messages import CursorMoved
 from intruder_tui.ui.subject import Subject
 from intruder_tui.ui.widgets.vector import VectorPicture
 from intruder_tui.views.intruders import (
+    MOST_ROWS,
     Cells,
-    IntruderRow,
     Order,
     cells,
-    intruder_rows,
     leftward,
     ordered,
     plain_table,
@@ -83,7 +83,7 @@ class IntruderTable(DataTable[Text]):
         tuned = self.tuned
         eps, glyphs = one.definition.eps, self._look.glyphs
         if one.result is not None and one.viewable:
-            self._rows = ordered(intruder_rows(one.result, one.definition), self._sorted)
+            self._rows = ordered(intruder_rows(one.result, one.definition, MOST_ROWS), self._sorted)
             self._cells = cells(self._rows, eps, glyphs, width=self._room, order=self._sorted)
         else:
             self._rows = []
@@ -147,7 +147,7 @@ class IntruderTable(DataTable[Text]):
         one = self._subject
         if one is None or one.result is None or not one.viewable:
             return ""
-        rows = ordered(intruder_rows(one.result, one.definition), self._sorted)
+        rows = ordered(intruder_rows(one.result, one.definition, MOST_ROWS), self._sorted)
         return plain_table(cells(rows, one.definition.eps, self._look.glyphs))
 
     def _tuned_at(self, row: int) -> int:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from intruder_tui.definition import Side
-from intruder_tui.views.floors import floor_of, random_floor
+from intruder_tui.findings.floors import floor_of, random_floor
 
 
 @pytest.mark.parametrize(("dimension", "vectors"), [(64, 64), (768, 768), (512, 64)])
