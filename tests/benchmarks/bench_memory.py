@@ -1,7 +1,7 @@
 """Peak memory of a tier on one bfloat16 pair: `python -m tests.benchmarks.bench_memory [--sizes 8192x28672]`.
 
-"certificate" is the tier without a factorisation, "factors" the exact rows of the top k from the base's factors
-and their making, "exact" every value of both sides.
+"certificate" is the tier without a factorisation, "factors" the exact rows of the top k from the base's
+factors and the making of these, "exact" every value of both sides.
 
 Each case runs in a process of its own. What is told is the largest resident size while the comparison runs,
 less the process before it held any weight: both weights count, the interpreter and torch do not (Linux).
