@@ -18,9 +18,8 @@ from intruder_tui.export.page import headed
 from intruder_tui.export.svg import ACCENT, FAINT, INK, QUIET, Svg, colour
 from intruder_tui.export.tables import csv_text
 from intruder_tui.views.extent import Extent, leading
-from intruder_tui.views.field import Field
+from intruder_tui.views.field import Field, column_marks
 from intruder_tui.views.grid import Edges, Grid
-from intruder_tui.views.painter import column_marks
 from intruder_tui.views.palette import srgb
 
 MOST_CELLS = 96

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -17,6 +18,14 @@ FINER = 4
 """How many times finer than the screen's cells the whole matrix is read, so that any step can be drawn."""
 ROUNDING = 5e-4
 """How far a cosine of the whole matrix may be off (`Cosines`)."""
+ALARM = (
+    Verdict.INTRUDER,
+    Verdict.UNDECIDED,
+    Verdict.BORDERLINE,
+    Verdict.CLUSTERED,
+    Verdict.MATCHED,
+)
+"""What a column of several vectors is marked with, the most alarming first."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -115,6 +124,15 @@ class Field:
 def field(result: MatrixResult, side: Side, whole: Cosines | None = None) -> Field:
     """One side of a result."""
     return Field(side, min(result.shape), result.side(side), whole)
+
+
+def column_marks(field: Field, k: int, eps: float, columns: Grid) -> tuple[Verdict | None, ...]:
+    """A verdict per grid column, the most alarming it covers; None where it covers no j < k."""
+    marks: list[Verdict | None] = []
+    for first, end in pairwise(columns.column_edges.tolist()):
+        covered = {field.verdict(j, eps) for j in range(first, min(end, k))}
+        marks.append(next((verdict for verdict in ALARM if verdict in covered), None))
+    return tuple(marks)
 
 
 def _edges(start: int, span: int, most: int, unit: int, size: int) -> Edges:

@@ -13,9 +13,10 @@ from rich.style import Style
 from intruder_tui.views.extent import Extent, leading
 from intruder_tui.views.field import Field
 from intruder_tui.views.glyphs import UNICODE, Glyphs
-from intruder_tui.views.painter import GUTTER, HEAD, merged
+from intruder_tui.views.margins import GUTTER, HEAD
 from intruder_tui.views.palette import COLOURMAP, ColourMode, ramp, tones
 from intruder_tui.views.panels import panels
+from intruder_tui.views.segments import merged
 
 NOWHERE = (-1, -1)
 """A cursor that is on no cell."""

@@ -7,33 +7,20 @@ the screen, a pipe and the exports.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from itertools import pairwise
 
 import numpy as np
 from rich.segment import Segment
 from rich.style import Style
 
 from intruder_tui.definition import Verdict
-from intruder_tui.views.field import Field
 from intruder_tui.views.glyphs import UNICODE, Glyphs
 from intruder_tui.views.grid import Grid
 from intruder_tui.views.palette import COLOURMAP, ColourMode, Ramp, Tones, ramp, tones
+from intruder_tui.views.segments import merged
 
-GUTTER = 7
-"""Columns left of the map, for "tuned", "base" and the row numbers."""
-HEAD = 2
-"""Lines above the map: column numbers, tops of the outlines."""
-ALARM = (
-    Verdict.INTRUDER,
-    Verdict.UNDECIDED,
-    Verdict.BORDERLINE,
-    Verdict.CLUSTERED,
-    Verdict.MATCHED,
-)
-"""What a column of several vectors is marked with, the most alarming first."""
 ROOMY = (6, 6)
 """Columns and half lines of a cell from which its value is written in it."""
 TELLING = 0.1
@@ -57,15 +44,6 @@ def fit(rows: int, columns: int, width: int, lines: int) -> Scale:
         if rows * height <= 2 * lines and columns * max(2, height // 2) <= width:
             return Scale(min(widest, width // columns), height)
     return Scale(2 if columns * 2 <= width else 1, 1)
-
-
-def column_marks(field: Field, k: int, eps: float, columns: Grid) -> tuple[Verdict | None, ...]:
-    """A verdict per grid column, the most alarming it covers; None where it covers no j < k."""
-    marks: list[Verdict | None] = []
-    for first, end in pairwise(columns.column_edges.tolist()):
-        covered = {field.verdict(j, eps) for j in range(first, min(end, k))}
-        marks.append(next((verdict for verdict in ALARM if verdict in covered), None))
-    return tuple(marks)
 
 
 @lru_cache(maxsize=4096)
@@ -158,74 +136,12 @@ class Painter:
         """The map lines on which a grid row is drawn."""
         return range(row * self.height // 2, ((row + 1) * self.height - 1) // 2 + 1)
 
-    # Head and gutter -----------------------------------------------------------------------------
-
-    def numbers(self, cursor: int | None = None) -> list[Segment]:
-        """The column numbers, over the map; one that has no room beside another is left out."""
-        width, edges = self.scale.width, self.grid.column_edges
-        step = _step(width, len(str(int(edges[-1] - 1))))
-        cells: list[tuple[str, Style]] = [(" ", self.tones.muted)] * self.width
-        shown = [*range(0, len(edges) - 1, step)]
-        if cursor is not None and cursor in range(len(edges) - 1):
-            shown = [cursor, *(c for c in shown if abs(c - cursor) >= step)]
-        taken: set[int] = set()
-        for column in shown:
-            label = str(int(edges[column]))
-            start = column * width + max(0, (width - len(label)) // 2)
-            style = self.tones.cursor if column == cursor else self.tones.muted
-            start = min(start, max(0, self.width - len(label)))
-            if not taken.isdisjoint(range(start - 1, start + len(label) + 1)):
-                continue
-            taken.update(range(start, start + len(label)))
-            for place, sign in enumerate(label, start=start):
-                if place < self.width:
-                    cells[place] = (sign, style)
-        return merged(Segment(sign, style) for sign, style in cells)
-
-    def tops(self) -> list[Segment]:
-        """The upper ends of the outlines of intruder columns, and a mark over undecided ones."""
-        return self._caps(self.glyphs.corners[0], self.glyphs.corners[1], self.glyphs.down)
-
-    def bottoms(self) -> list[Segment]:
-        """The lower ends of the outlines."""
-        return self._caps(self.glyphs.corners[2], self.glyphs.corners[3], self.glyphs.up)
-
-    def _caps(self, left: str, right: str, thin: str) -> list[Segment]:
-        width = self.scale.width
-        segments = []
-        for mark in self.marks or [None] * self.grid.shape[1]:
-            if mark is Verdict.INTRUDER:
-                cap = left + self.glyphs.across * (width - 2) + right if width > 1 else thin
-                segments.append(Segment(cap, self.tones.accent))
-            elif mark is not None and mark.open:
-                segments.append(Segment(self.glyphs.undecided.center(width), self.tones.muted))
-            else:
-                segments.append(Segment(" " * width, self.tones.muted))
-        return merged(segments)
-
-    def gutter(self, line: int, cursor: int | None = None) -> list[Segment]:
-        """The row number left of a map line; rows too thin for one each are numbered in steps."""
-        rows = [row for row in self._rows_on(line) if self.middle(row) == line]
-        if cursor is not None and cursor in rows:
-            number: int | None = cursor
-        else:
-            step = 1 if self.height > 1 else 10 if self.grid.shape[0] > 20 else 4
-            number = next((r for r in rows if r % step == 0), None)
-        if number is None:
-            return [Segment(" " * GUTTER, self.tones.muted)]
-        label = str(int(self.grid.row_edges[number]))
-        style = self.tones.cursor if number == cursor else self.tones.muted
-        pad = Segment(" " * (GUTTER - 1 - len(label)), self.tones.muted)
-        return merged([pad, Segment(label, style), Segment(" ", self.tones.muted)])
-
-    # The map -------------------------------------------------------------------------------------
-
     def line(self, line: int, cursor: tuple[int, int] | None = None) -> list[Segment]:
         """One line of the map; `cursor` is (row, column) of the grid.
 
         Neighbours that look alike are merged into one segment, which is what keeps a frame small.
         """
-        rows = self._rows_on(line)
+        rows = self.rows_on(line)
         top = self.levels[rows[0]]
         bottom = self.levels[rows[-1]]
         middle = next((row for row in rows if self.middle(row) == line), None)
@@ -242,7 +158,8 @@ class Painter:
                 )
         return merged(segments)
 
-    def _rows_on(self, line: int) -> Sequence[int]:
+    def rows_on(self, line: int) -> Sequence[int]:
+        """The grid rows that are drawn on a map line, one or two."""
         last = self.grid.shape[0] - 1
         return sorted({min(half // self.height, last) for half in (2 * line, 2 * line + 1)})
 
@@ -318,21 +235,3 @@ class Painter:
             inner = self._sign(row, column) if line == self.middle(row) and width >= ROOMY[0] else ""
             text = left + inner.center(width - 2) + right
         return [Segment(text, style)]
-
-
-def _step(width: int, digits: int) -> int:
-    steps = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
-    return next((step for step in steps if step * width >= digits + 1), steps[-1])
-
-
-def merged(segments: Iterable[Segment]) -> list[Segment]:
-    """Neighbours of one style joined: fewer segments are fewer bytes on a slow line."""
-    joined: list[Segment] = []
-    for segment in segments:
-        if not segment.text:
-            continue
-        if joined and joined[-1].style == segment.style:
-            joined[-1] = Segment(joined[-1].text + segment.text, segment.style)
-        else:
-            joined.append(segment)
-    return joined

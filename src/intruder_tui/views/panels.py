@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from rich.segment import Segment
 
 from intruder_tui.definition import Side
+from intruder_tui.views import margins
 from intruder_tui.views.extent import Extent
-from intruder_tui.views.field import Field
+from intruder_tui.views.field import Field, column_marks
 from intruder_tui.views.glyphs import UNICODE, Glyphs
-from intruder_tui.views.painter import GUTTER, HEAD, Painter, column_marks, fit, merged
+from intruder_tui.views.margins import GUTTER, HEAD
+from intruder_tui.views.painter import Painter, fit
 from intruder_tui.views.palette import COLOURMAP, ColourMode
+from intruder_tui.views.segments import merged
 
 GAP = 3
 """Columns between two maps."""
@@ -78,14 +81,19 @@ class Panels:
             return self._row([blank], titles)
         if y == titled:
             return self._row(
-                [Segment(f"{'tuned':>{GUTTER - 1}} ", muted)], [p.numbers(column) for p in self.painters]
+                [Segment(f"{'tuned':>{GUTTER - 1}} ", muted)],
+                [margins.numbers(p, column) for p in self.painters],
             )
         if y == titled + 1:
-            return self._row([Segment(f"{'base':>{GUTTER - 1}} ", muted)], [p.tops() for p in self.painters])
+            return self._row(
+                [Segment(f"{'base':>{GUTTER - 1}} ", muted)], [margins.tops(p) for p in self.painters]
+            )
         if line < self.first.lines:
             place = cursor if shown else None
-            return self._row(self.first.gutter(line, row), [p.line(line, place) for p in self.painters])
-        return self._row([blank], [p.bottoms() for p in self.painters])
+            return self._row(
+                margins.gutter(self.first, line, row), [p.line(line, place) for p in self.painters]
+            )
+        return self._row([blank], [margins.bottoms(p) for p in self.painters])
 
     def _row(self, gutter: list[Segment], maps: Sequence[list[Segment]]) -> list[Segment]:
         segments = [*gutter]

@@ -11,8 +11,7 @@ from tests.support.studies import random_cosines, whole_cosines
 
 from intruder_tui.definition import Side, Verdict
 from intruder_tui.views.extent import Extent, leading
-from intruder_tui.views.field import Field, field
-from intruder_tui.views.painter import column_marks
+from intruder_tui.views.field import Field, column_marks, field
 
 RESULT = planted(96, 80, limit=24)
 EXTENTS = st.builds(Extent, st.integers(0, 90), st.integers(0, 90), st.integers(1, 90))

@@ -16,10 +16,11 @@ from tests.support.results import planted
 
 from intruder_tui.definition import Side, Verdict
 from intruder_tui.results import Similarity
-from intruder_tui.views.field import Field
+from intruder_tui.views import margins
+from intruder_tui.views.field import Field, column_marks
 from intruder_tui.views.glyphs import ASCII, UNICODE, Glyphs
 from intruder_tui.views.heatmap import Heatmap, legend
-from intruder_tui.views.painter import Painter, Scale, column_marks, fit
+from intruder_tui.views.painter import Painter, Scale, fit
 from intruder_tui.views.palette import ColourMode, ramp
 
 BLOCKS = st.integers(1, 9).flatmap(
@@ -75,12 +76,12 @@ def test_every_line_is_as_wide_as_the_map(mode: ColourMode, signs: object, scale
     one = Painter(
         cells, column_marks(Field(Side.LEFT, 128, result.left), 128, 0.5, cells), scale, mode, signs
     )
-    parts = [one.numbers(3), one.tops(), one.bottoms()]
+    parts = [margins.numbers(one, 3), margins.tops(one), margins.bottoms(one)]
     parts += [one.line(line, (2, 3)) for line in range(one.lines)]
     for part in parts:
         assert sum(segment.cell_length for segment in part) == 8 * scale.width
     for line in range(one.lines):
-        assert sum(segment.cell_length for segment in one.gutter(line, 2)) == 7
+        assert sum(segment.cell_length for segment in margins.gutter(one, line, 2)) == 7
 
 
 @given(st.integers(1, 300), st.integers(1, 200), st.integers(1, 80))
@@ -106,10 +107,10 @@ def test_an_intruder_column_is_outlined_without_colour() -> None:
     def text(segments: list[Segment]) -> str:
         return "".join(segment.text for segment in segments)
 
-    assert text(one.tops()) == "    +--+ ~  "
+    assert text(margins.tops(one)) == "    +--+ ~  "
     assert text(one.line(0)) == "@@@@|  |    "
     assert text(one.line(1)) == "    |@@|    "
-    assert text(one.bottoms()) == "    +--+ ~  "
+    assert text(margins.bottoms(one)) == "    +--+ ~  "
 
 
 def test_what_is_not_known_yet_keeps_its_place() -> None:
@@ -172,7 +173,7 @@ def test_no_two_column_numbers_run_into_each_other(cursor: int | None) -> None:
         shown = grid(np.zeros((256, 256), np.float32), 256, 8, columns)
         count = len(shown.column_edges) - 1
         at = None if cursor is None else cursor % count
-        line = Painter(shown, (), Scale(1, 1), ColourMode.TRUECOLOR).numbers(at)
+        line = margins.numbers(Painter(shown, (), Scale(1, 1), ColourMode.TRUECOLOR), at)
         numbers = "".join(segment.text for segment in line).split()
         assert {int(number) for number in numbers} <= {int(edge) for edge in shown.column_edges[:-1]}
         assert at is None or str(int(shown.column_edges[at])) in numbers

@@ -14,7 +14,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from intruder_tui.ui.look import Look
-from intruder_tui.views.painter import GUTTER
+from intruder_tui.views.margins import GUTTER
 from intruder_tui.views.panels import Panels
 
 

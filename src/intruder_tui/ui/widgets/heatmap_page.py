@@ -14,7 +14,7 @@ from intruder_tui.ui.subject import Subject
 from intruder_tui.ui.widgets.heatmap import HeatmapMap
 from intruder_tui.ui.widgets.line import Line
 from intruder_tui.views.heatmap import legend
-from intruder_tui.views.painter import GUTTER
+from intruder_tui.views.margins import GUTTER
 
 
 class HeatmapPage(Vertical):
