@@ -13,30 +13,24 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from platformdirs import user_cache_path
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from intruder_tui.checkpoint.pairs import MatrixPair
-from intruder_tui.checkpoint.recipes import Recipe, StoredTensor, describe, tensors
-from intruder_tui.contents import Contents, digest
-from intruder_tui.engine.jobs import Depth, Job, Study
+from intruder_tui.checkpoint.recipes import Recipe, StoredTensor
+from intruder_tui.contents import Contents
+from intruder_tui.engine.jobs import Job, Study
+from intruder_tui.identity import factors_key, result_inputs, result_key, study_key
 from intruder_tui.records import ReadArray, RecordError, from_record, summary_from_record, to_record
 from intruder_tui.results import MatrixResult, Summary, Tier
 from intruder_tui.shelf import Shelf
 from intruder_tui.studies.answers import StudyKind
 from intruder_tui.studies.files import StudyValue, read_study
-
-ALGORITHM = 4
-"""Raised whenever the same input would give another result: older entries are then never found."""
-
-STUDY_ALGORITHM = 2
-"""The same for studies."""
 
 DEFAULT_BUDGET = 4_000_000_000
 """Bytes; results of a few hundred 7B-sized comparisons."""
@@ -105,11 +99,6 @@ class Cache:
         """The content hash noted for a stored tensor, if its file has not changed since; None otherwise."""
         return self._contents.of(tensor)
 
-    def key(self, job: Job) -> str | None:
-        """The key of a job's result; None while some tensor's content hash is unknown."""
-        known = self._contents.of_all(_tensors(job.pair))
-        return None if known is None else digest(_inputs(job, known.__getitem__))
-
     # Results
 
     def find(self, job: Job) -> str | None:
@@ -137,15 +126,15 @@ class Cache:
         """
         if result.tier is not Tier.CERTIFICATE:
             job = job.exactly
-        key = self.key(job)
+        key = result_key(job, self._contents)
         if key is None:
             raise KeyError(f"{job.name}: content hashes unknown")
-        inputs = _inputs(job, lambda tensor: self.content(tensor) or "")
+        inputs = result_inputs(job, lambda tensor: self.content(tensor) or "")
         arrays, metadata = to_record(result, inputs)
         content = save(arrays, metadata)
         self._shelf.write(self._result_path(key), content)
         if result.tier is Tier.CERTIFICATE:
-            loose = self.key(job.loosely)
+            loose = result_key(job.loosely, self._contents)
             assert loose is not None, job.name
             self._shelf.write(self._result_path(loose), content)
         return key
@@ -154,10 +143,7 @@ class Cache:
 
     def factors_key(self, base: Recipe) -> str | None:
         """The key of a base matrix's factors; None while some tensor's content hash is unknown."""
-        known = self._contents.of_all(tensors(base))
-        if known is None:
-            return None
-        return digest({"algorithm": ALGORITHM, "factors of": describe(base, known.__getitem__)})
+        return factors_key(base, self._contents)
 
     def factors_path(self, key: str) -> Path | None:
         """The safetensors file of a base matrix's factors, marked as used; None when there is none."""
@@ -183,7 +169,7 @@ class Cache:
 
     def find_study(self, study: Study) -> str | None:
         """The key of a study's answer if it is here; no weight is read."""
-        key = self.study_key(study)
+        key = study_key(study, self._contents)
         return key if key is not None and self._study_path(key).is_file() else None
 
     def load_study(self, kind: StudyKind, key: str) -> StudyValue | None:
@@ -198,7 +184,7 @@ class Cache:
             ValueError: it alone exceeds the budget.
             OSError: the disk refused.
         """
-        key = self.study_key(study)
+        key = study_key(study, self._contents)
         if key is None:
             raise KeyError(f"{study.name}: content hashes unknown")
         if len(content) > self._studies.budget:
@@ -206,21 +192,6 @@ class Cache:
         # Not flushed: what a crash damages is found when it is read, and computed again.
         self._studies.write(self._study_path(key), content, flush=False)
         return key
-
-    def study_key(self, study: Study) -> str | None:
-        """The key of a study's answer; None while some tensor's content hash is unknown."""
-        known = self._contents.of_all(_tensors(study.pair))
-        if known is None:
-            return None
-        return digest(
-            {
-                "algorithm": STUDY_ALGORITHM,
-                "study": study.kind,
-                "side": study.side,
-                "base": describe(study.pair.base, known.__getitem__),
-                "tuned": describe(study.pair.tuned, known.__getitem__),
-            }
-        )
 
     # House-keeping
 
@@ -255,7 +226,7 @@ class Cache:
 
     def _first(self, jobs: Iterable[Job]) -> str | None:
         for job in jobs:
-            key = self.key(job)
+            key = result_key(job, self._contents)
             if key is not None and self._result_path(key).is_file():
                 return key
         return None
@@ -284,19 +255,3 @@ def _entry(shelf: Shelf, path: Path, read: Callable[[Path], T]) -> T | None:
         return None
     shelf.touch(path)
     return value
-
-
-def _tensors(pair: MatrixPair) -> Iterator[StoredTensor]:
-    yield from tensors(pair.base)
-    yield from tensors(pair.tuned)
-
-
-def _inputs(job: Job, content: Callable[[StoredTensor], str]) -> dict[str, Any]:
-    decides = {"k": job.k, "eps": job.eps} if job.depth is Depth.VERDICT else {}
-    return {
-        "algorithm": ALGORITHM,
-        "depth": job.depth,
-        **decides,
-        "base": describe(job.pair.base, content),
-        "tuned": describe(job.pair.tuned, content),
-    }
