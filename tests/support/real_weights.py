@@ -49,7 +49,7 @@ def tally(
     """Verdicts on every matrix with each of its `kinds` of updates, at each eps of that pair's `aims`.
 
     "wrong" ones contradict the float64 value, "open" ones are left to the exact tier, and intervals that
-    "missed" do not hold the value.
+    "missed" do not hold the value. All are counted as a whole and, as "open at 0.5", for each eps.
     """
     asked = iter(aims)
     for number, (base, some) in enumerate(zip(weights, kinds, strict=False)):
@@ -60,9 +60,13 @@ def tally(
                 found = compare_certified(base, tuned, k=K, eps=eps, small=0, escalate=False)
                 for matches, best in zip((found.left, found.right), sides, strict=True):
                     intruder, matched = matches.upper < eps, matches.lower >= eps
-                    count["verdicts"] += len(best)
-                    count["wrong"] += int((intruder & (best >= eps) | matched & (best < eps)).sum())
-                    count["open"] += int((~intruder & ~matched).sum())
                     inside = (matches.lower <= best + 1e-12) & (matches.upper >= best - 1e-12)
-                    count["missed"] += int((~inside).sum())
+                    one = Counter(
+                        verdicts=len(best),
+                        wrong=int((intruder & (best >= eps) | matched & (best < eps)).sum()),
+                        open=int((~intruder & ~matched).sum()),
+                        missed=int((~inside).sum()),
+                    )
+                    count.update(one)
+                    count.update({f"{what} at {eps}": number for what, number in one.items()})
         yield count
