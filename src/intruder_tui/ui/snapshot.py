@@ -64,7 +64,7 @@ def figures(shown: Shown) -> dict[str, str]:
     return drawn
 
 
-def copied_table(shown: Shown) -> str:
+def tab_separated(shown: Shown) -> str:
     """The numbers of the view as tab-separated text; empty where there are none."""
     form = form_of(shown)
     return tabbed(form.table(shown) or "") if form.copied is None else form.copied(shown)

@@ -9,7 +9,7 @@ from intruder_tui.definition import Definition
 from intruder_tui.engine.jobs import Work
 from intruder_tui.engine.pace import Pace
 from intruder_tui.engine.session import Session
-from intruder_tui.ui import studying, subject, telling
+from intruder_tui.ui import studying, subject, taking, telling
 from intruder_tui.ui.badges import Badges
 from intruder_tui.ui.clipboard import Clipboard
 from intruder_tui.ui.look import Look
@@ -73,7 +73,7 @@ class Front(Screen[None]):
 
     def shown(self) -> Shown | None:
         """What the pane shows, for a snapshot; None where a pairing has no rows."""
-        return self._pane.shown()
+        return taking.gathered(self._pane, self._look)
 
     @property
     def _side(self) -> SidePane:

@@ -11,7 +11,7 @@ from textual.binding import BindingType
 from textual.containers import Horizontal
 
 from intruder_tui.definition import LARGEST_K, Side
-from intruder_tui.ui import keys
+from intruder_tui.ui import keys, taking
 from intruder_tui.ui.screens.navigation import Navigation
 from intruder_tui.ui.screens.scanning import BEAT
 from intruder_tui.ui.widgets.footer import FooterLine
@@ -96,12 +96,12 @@ class MainScreen(Navigation):
 
     def action_copy(self) -> None:
         """Copy what the cursor is on."""
-        self._clipboard.send(self.app, self._pane.copied())
+        self._clipboard.send(self.app, taking.copied(self._pane))
 
     def action_copy_sentence(self) -> None:
         """Copy all of the sentence below the view, whatever the cursor is on."""
-        self._clipboard.send(self.app, self._pane.sentence())
+        self._clipboard.send(self.app, taking.sentence(self._pane))
 
     def action_copy_table(self) -> None:
         """Copy the intruder table."""
-        self._clipboard.send(self.app, self._pane.copied_table())
+        self._clipboard.send(self.app, taking.copied_table(self._pane, self._look))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from time import monotonic
 
 from textual.app import ComposeResult
@@ -12,14 +11,12 @@ from textual.widget import Widget
 from textual.widgets import ContentSwitcher
 
 from intruder_tui.engine.desk import Desk
-from intruder_tui.findings.comparison import comparison
 from intruder_tui.studies.answers import StudyKind
 from intruder_tui.ui import readout
 from intruder_tui.ui import subject as words
 from intruder_tui.ui.look import Look
 from intruder_tui.ui.messages import CosinesWanted, CursorMoved, StudiesAsked
 from intruder_tui.ui.scope import Scope
-from intruder_tui.ui.shown import Shown
 from intruder_tui.ui.subject import Subject
 from intruder_tui.ui.widgets.compare import CompareView
 from intruder_tui.ui.widgets.heatmap_page import HeatmapPage
@@ -102,42 +99,25 @@ class MatrixPane(Vertical):
         return self.query_one(VectorView).tuned if self._page == VECTOR else None
 
     @property
+    def fields(self) -> Sequence[Field]:
+        """The sides of the map, or the side of the view in front; none where nothing is shown."""
+        if self._view is View.HEATMAP:
+            return self.query_one(HeatmapPage).map.fields
+        return [] if self._subject is None else readout.fields(self._subject, self._desk)[:1]
+
+    @property
+    def said(self) -> str:
+        """The words under the view, or why there is none."""
+        found = self.query_one("#finding", Line).text
+        if found or self._subject is None:
+            return found
+        return " ".join(words.notice(self._subject, self._look, self._log).plain.split())
+
+    @property
     def _page(self) -> str:
         if self._vector and self._view is View.INTRUDERS and self._subject and held(self._subject):
             return VECTOR
         return PAGES[self._view]
-
-    def shown(self) -> Shown | None:
-        """Everything a snapshot needs, as it is now."""
-        one, scope = self._subject, self._scope
-        if one is None or scope is None:
-            return None
-        sweep, view_map = self.query_one(SweepPane), self.query_one(MapView)
-        heatmap = self.query_one(HeatmapPage)
-        heatmap.feed(one, self._desk)
-        compare, compared = self.query_one(CompareView), None
-        if self._view is View.SWEEP:
-            sweep.tell(scope)
-        elif self._view is View.COMPARE:
-            compare.tell(scope)
-            compared = comparison(scope.sessions, scope.definition)
-        return Shown(
-            one,
-            scope,
-            self._view,
-            self.vector,
-            view_map.current(scope),
-            sweep.curves(),
-            sweep.whole,
-            self._fields_in_front(one),
-            heatmap.map.extent,
-            self.query_one(IntruderTable).order,
-            self.query_one(UpdateView).known(one, self._desk),
-            compare.followed,
-            compared,
-            compare.series,
-            replace(self._look),
-        )
 
     def tell(self, one: Subject, scope: Scope, log: str) -> None:
         """Show another subject, or the same one changed."""
@@ -215,47 +195,6 @@ class MatrixPane(Vertical):
             self._tell_view(self._subject)
         self._switch()
 
-    def copied(self) -> str:
-        """What `y` copies: the table's row, or the words under the view."""
-        if self._subject is None:
-            return ""
-        if self._view in WHOLE:
-            return self.query_one(WHOLE[self._view]).copied()
-        if self._subject.viewable:
-            match self._view:
-                case View.UPDATE:
-                    return self.query_one(UpdateView).copied()
-                case View.INTRUDERS if self._page == VECTOR:
-                    return self.query_one(VectorView).copied()
-                case View.INTRUDERS:
-                    return self.query_one(IntruderTable).plain_row
-                case View.HEATMAP:
-                    said = self.query_one(HeatmapPage).said.replace("\n", "\t")
-                    return f"{self._subject.name}\t{said}"
-        return self.sentence()
-
-    def sentence(self) -> str:
-        """The matrix's name and all that the words under the view say, or why there is no view."""
-        if self._subject is None:
-            return ""
-        said = self.query_one("#finding", Line).text
-        if not said:
-            said = " ".join(words.notice(self._subject, self._look, self._log).plain.split())
-        return f"{self._subject.name}\t{said}"
-
-    def copied_table(self) -> str:
-        """What `Y` copies: the intruder table, or the numbers behind the view in front as one."""
-        if self._page == PAGES[View.INTRUDERS]:
-            table = self.query_one(IntruderTable)
-            if self._subject is None or not self._subject.viewable:
-                return ""
-            table.tell(self._subject)
-            return table.plain
-        from intruder_tui.ui.snapshot import copied_table  # its writers can wait until they are needed
-
-        shown = self.shown()
-        return "" if shown is None else copied_table(shown)
-
     def on_cursor_moved(self, event: CursorMoved) -> None:
         """One cursor for the map and the table."""
         event.stop()
@@ -280,12 +219,6 @@ class MatrixPane(Vertical):
             case _:
                 self._tell_whole()
 
-    def _fields_in_front(self, one: Subject) -> Sequence[Field]:
-        """The sides of the map, or the vector's."""
-        if self._view is View.HEATMAP:
-            return self.query_one(HeatmapPage).map.fields
-        return readout.fields(one, self._desk)[:1]
-
     def _tell_vectors(self, one: Subject, tuned: int) -> None:
         (field,) = readout.fields(one, self._desk)[:1]
         self.query_one(IntruderPage).tell(one, tuned, field.whole)
@@ -303,7 +236,7 @@ class MatrixPane(Vertical):
         one, desk = self._subject, self._desk
         if one is None or desk is None or not one.viewable or one.result is None:
             return
-        sides = [field.side for field in self._fields_in_front(one) if field.whole is None]
+        sides = [field.side for field in self.fields if field.whole is None]
         running = [side for side in sides if desk.waiting(one.name, StudyKind.COSINES, side)]
         for side in running or sides:
             (desk.cancel if running else desk.request)(one.name, StudyKind.COSINES, side)
