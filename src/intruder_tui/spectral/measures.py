@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
+from intruder_tui.spectral.operators import panel_rows
 from intruder_tui.spectral.values import LowRank
 
 ENERGY_SHARES = (0.90, 0.95, 0.99)
+FEW_DIGITS = 1e-10
+"""Norms up to this may be of entries whose float32 squares have lost digits."""
 
 
 def effective_rank(sigma: Tensor) -> float | None:
@@ -66,17 +70,34 @@ def rounding_floor(base: Tensor, tuned: Tensor) -> float:
     ulp(w)^2 is 3/7 eps^2 w^2 on average. Zero elsewhere.
     """
     dtype = tuned.dtype
-    total = 0.0
-    height = max(1, (1 << 22) // max(1, base.shape[1]))
     if base.dtype == dtype and dtype.itemsize == 2:
-        for top in range(0, base.shape[0], height):
-            before, after = base[top : top + height], tuned[top : top + height]
-            changed = torch.where(before != after, after, 0).float()
-            total += float(changed.square_().sum(dtype=torch.float64))
-        return torch.finfo(dtype).eps * math.sqrt(total / 28)
+        return torch.finfo(dtype).eps * _norm(_changed, base, tuned) / math.sqrt(28)
     if torch.promote_types(base.dtype, dtype) == dtype:
         return 0.0
-    for top in range(0, base.shape[0], height):
-        rows = base[top : top + height]
-        total += float((rows.to(dtype).to(torch.float64) - rows.to(torch.float64)).square().sum())
-    return math.sqrt(total)
+    return _norm(_rounded_off, base, tuned)
+
+
+def _norm(part: Callable[[Tensor, Tensor, torch.dtype], Tensor], base: Tensor, tuned: Tensor) -> float:
+    """norm_F of what `part` makes of panels of both."""
+    norm = 0.0
+    height = panel_rows(base)
+    for dtype in (torch.promote_types(base.dtype, torch.float32), torch.float64):
+        total = torch.zeros((), dtype=torch.float64, device=base.device)
+        for top in range(0, len(base), height):
+            rows = slice(top, top + height)
+            total += part(base[rows], tuned[rows], dtype).square_().sum()
+        norm = math.sqrt(float(total))
+        if FEW_DIGITS < norm < math.inf:
+            break  # no square has overflown, and those that vanished are nothing beside the others
+    return norm
+
+
+def _changed(base: Tensor, tuned: Tensor, dtype: torch.dtype) -> Tensor:
+    """The entries of `tuned` that differ from those of `base`, and zeros: of 16 bits each, told by these."""
+    before, after = base.view(torch.int16), tuned.view(torch.int16)
+    return (after * (before != after)).view(tuned.dtype).to(dtype)
+
+
+def _rounded_off(base: Tensor, tuned: Tensor, dtype: torch.dtype) -> Tensor:
+    """What the base's entries lose in the tuned dtype, without an error of its own (Sterbenz' lemma)."""
+    return base.to(tuned.dtype).to(dtype) - base

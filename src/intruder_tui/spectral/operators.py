@@ -15,7 +15,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from intruder_tui.spectral.matrices import largest, unit_for
+from intruder_tui.spectral.matrices import CHUNK_ELEMENTS, largest, unit_for
 from intruder_tui.spectral.values import LowRank
 
 COPY_BYTES = 1 << 28
@@ -197,17 +197,24 @@ def _cuts(weight: Tensor, most: int) -> Iterator[slice]:
         yield slice(start, min(start + width, columns))
 
 
+def panel_rows(weight: Tensor) -> int:
+    """How many rows to take at once for sums over entries: on a CPU float32 copies stay in its cache."""
+    elements = CACHED_ELEMENTS // 2 if weight.device.type == "cpu" else CHUNK_ELEMENTS
+    return max(1, elements // max(1, weight.shape[1]))
+
+
 def _row_panels(weight: Tensor) -> tuple[Tensor, ...]:
     """The matrix in panels of rows where products with their transposes are faster one by one, else whole."""
     if weight.device.type != "cpu" or weight.stride(1) != 1 or len(weight) < MANY_ROWS:
         return (weight,)
-    return weight.split(PUSHED_ROWS)
+    return torch.split(weight, PUSHED_ROWS)
 
 
 def _add_product(out: Tensor, z: Tensor, weight: Tensor) -> None:
     """out += z @ weight.T."""
     panels = _row_panels(weight)
-    for part, panel in zip(out.split([len(p) for p in panels], dim=1), panels, strict=True):
+    parts = torch.split(out, [len(panel) for panel in panels], dim=1)
+    for part, panel in zip(parts, panels, strict=True):
         part.addmm_(z, panel.T)
 
 

@@ -27,7 +27,7 @@ from intruder_tui.spectral.measures import (
     rounding_floor,
     stable_rank,
 )
-from intruder_tui.spectral.operators import CACHED_ELEMENTS
+from intruder_tui.spectral.operators import panel_rows
 from intruder_tui.spectral.values import Comparison, LowRank, SpectralError, UpdateMeasures
 
 
@@ -151,15 +151,14 @@ def _norms(base: Tensor, tuned: Tensor, unit: float, dtype: torch.dtype) -> tupl
     sums = torch.zeros(3, dtype=torch.float64, device=base.device)
     # Entries near 1 need no scaling before they are squared: that would be a pass of its own.
     plain = 2.0**-32 <= unit <= 2.0**32
-    elements = CACHED_ELEMENTS if base.device.type == "cpu" else CHUNK_ELEMENTS
-    height = max(1, elements // base.shape[1])
+    height = panel_rows(base)
     for top in range(0, base.shape[0], height):
         w0 = base[top : top + height].to(dtype)
         w1 = tuned[top : top + height].to(dtype)
         if not plain:
             w0, w1 = w0 * unit, w1 * unit
-        parts = [torch.linalg.vector_norm(w) for w in (w0, w1, w1 - w0)]
-        sums += torch.stack(parts).double().square()
+        # Not norms: those of so many entries are 1e-5 off, where `sum` adds by halves.
+        sums += torch.stack([w.square().sum() for w in (w0, w1, w1 - w0)])
     one, two, three = (math.sqrt(float(x)) * (unit if plain else 1.0) for x in sums)
     return one, two, three
 
@@ -173,8 +172,8 @@ def _norm_and_cross(base: Tensor, update: LowRank, unit: float) -> tuple[float, 
     a = update.a.to(dtype)
     for top in range(0, base.shape[0], height):
         rows = base[top : top + height].to(dtype) * unit
-        total += torch.linalg.vector_norm(rows).double().square()
         crossed += (update.b[top : top + height].to(dtype).T @ rows).mul_(a).sum(dtype=torch.float64)
+        total += rows.square_().sum()
     return math.sqrt(float(total)), float(crossed) * (update.scaling * unit)
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from tests.support.weights import adapter, gaussian, merged, power_law
 
-from intruder_tui.spectral import compare_exact
+from intruder_tui.spectral import LowRank, compare_exact
 from intruder_tui.spectral.measures import (
     effective_rank,
     energy_ranks,
@@ -16,6 +17,7 @@ from intruder_tui.spectral.measures import (
     rounding_floor,
     stable_rank,
 )
+from intruder_tui.spectral.pair import measure, survey
 
 
 def test_equal_values_count_themselves() -> None:
@@ -79,6 +81,55 @@ def test_a_merge_into_the_bases_own_16_bits_has_a_rounding_floor(dtype: torch.dt
     one_row = float((few[3].double() - base[3].double() - update[3]).norm())
     assert rounding_floor(base, few) == pytest.approx(one_row, rel=0.25)
     assert rounding_floor(base, base) == 0.0
+
+
+WIDE = [
+    (torch.bfloat16, torch.bfloat16),
+    (torch.float16, torch.float16),
+    (torch.float32, torch.bfloat16),
+    (torch.float32, torch.float16),
+    (torch.float64, torch.float32),
+    (torch.float16, torch.bfloat16),
+]
+
+
+@pytest.mark.parametrize("tall", [True, False])
+@pytest.mark.parametrize(("before", "after"), WIDE)
+def test_the_rounding_floor_of_many_panels(before: torch.dtype, after: torch.dtype, tall: bool) -> None:
+    base = gaussian(200, 3000).to(before)
+    tuned = base.to(after)
+    tuned[::3] = (tuned[::3].double() * 1.25).to(after)
+    if tall:
+        base, tuned = base.T, tuned.T
+    old, new = base.double().numpy(), tuned.double().numpy()
+    if before == after:
+        expected = torch.finfo(after).eps * float(np.sqrt(np.square(new[old != new]).sum() * 3 / 7 / 12))
+    else:
+        expected = float(np.linalg.norm(base.to(after).double().numpy() - old))
+    assert rounding_floor(base, tuned) == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("size", [2.0**-110, 2.0**110])
+@pytest.mark.parametrize("before", [torch.bfloat16, torch.float32])
+def test_the_rounding_floor_of_entries_whose_squares_leave_float32(before: torch.dtype, size: float) -> None:
+    base = gaussian(30, 40).bfloat16().to(before) + (before == torch.float32) * 1e-3
+    tuned = base.bfloat16() * 1.25
+    floor = rounding_floor(base, tuned)
+    assert floor > 0
+    assert rounding_floor(base * size, tuned * size) == pytest.approx(floor * size)
+
+
+def test_norms_of_many_entries_are_right_to_float32() -> None:
+    base = torch.full((700, 3000), 0.1)
+    base[::2] += 0.01
+    tuned = base + 0.003
+    update = LowRank(torch.full((1, 3000), 0.003), torch.ones(700, 1), 1.0)
+    delta = float(np.linalg.norm(tuned.double().numpy() - base.double().numpy()))
+    share = delta / float(np.linalg.norm(base.double().numpy()))
+    for one, other in ((base, tuned), (base.T, tuned.T)):
+        assert measure(survey(one, other)).frobenius == pytest.approx(delta, rel=1e-6)
+        assert measure(survey(one, other)).relative_norm == pytest.approx(share, rel=1e-6)
+    assert measure(survey(base, update)).relative_norm == pytest.approx(share, rel=1e-6)
 
 
 def test_weight_cosine() -> None:
