@@ -40,19 +40,34 @@ def run_job(
         SpectralError: the numbers can't be analysed (non-finite, empty).
         RuntimeError, MemoryError: memory or the device gave out.
     """
-    known = cache.find(job)
-    if known is not None and cache.load(known) is not None:
+    known = known_key(job, cache)
+    if known is not None:
         return known
     on_stage("reading")
     weights = read_weights(job.pair, cache, device)
-    known = cache.find(job)
-    if known is not None and cache.load(known) is not None:
+    known = known_key(job, cache)
+    if known is not None:
         return known
     comparison = _compare(job, weights, cache, on_stage)
+    on_stage("storing")
     comparison = replace(comparison, notes=(*notes, *comparison.notes))
+    return store(job, weights, comparison, cache, device)
+
+
+def known_key(job: Job, cache: Cache) -> str | None:
+    """The key of a job's result that lies in the cache, whole; None where it has to be computed."""
+    known = cache.find(job)
+    return known if known is not None and cache.load(known) is not None else None
+
+
+def store(job: Job, weights: Weights, comparison: Comparison, cache: Cache, device: torch.device) -> str:
+    """Keep what a job's weights gave on a device; returns its cache key.
+
+    Raises:
+        OSError: the disk refused.
+    """
     rows, columns = weights.base.shape
     result = to_result(comparison, (rows, columns), job.pair.adapter_rank, device_name(device))
-    on_stage("storing")
     return cache.store(job, result)
 
 

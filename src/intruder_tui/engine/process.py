@@ -1,7 +1,7 @@
 """The engine that people use: a supervised worker process that owns the device.
 
-A thread of the parent hands out jobs one at a time and passes events on. All state belongs to that thread;
-the public methods only leave a command and wake it.
+A thread of the parent hands out jobs, small ones in batches, and passes events on. All state belongs to that
+thread; the public methods only leave a command and wake it.
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ import contextlib
 import os
 import queue
 import threading
-import time
 from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
 from intruder_tui.cache import Cache
-from intruder_tui.engine.jobs import Depth, Study, Work
+from intruder_tui.engine.batches import cores
+from intruder_tui.engine.inhand import InHand
+from intruder_tui.engine.jobs import Study, Work
 from intruder_tui.engine.log import drop_if_empty, note, note_trace, private_log
 from intruder_tui.engine.protocol import (
     Broken,
@@ -35,8 +36,6 @@ _STARTS = 3
 """Starts of a worker that may fail in a row."""
 _AGAIN = 1.0
 """Seconds until a worker that the system did not let us start is tried again."""
-_WORTH_INTERRUPTING = 2.0
-"""Seconds a job has to have run: a new worker takes about as long to load torch."""
 
 
 class ProcessEngine:
@@ -60,10 +59,8 @@ class ProcessEngine:
         self._commands: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_write, False)
-        self._queue = JobQueue()
-        self._current: Work | None = None
-        self._handed_out = 0.0
-        self._interrupted: set[Study] = set()
+        self._queue = JobQueue(cores())
+        self._in_hand = InHand()
         self._device_named = ""
         self._failed_starts = 0
         self._broken = ""
@@ -97,11 +94,11 @@ class ProcessEngine:
         self._do(lambda: self._on_submit(job, urgent))
 
     def cancel(self, job: Work) -> None:
-        """Forget a queued job, or kill the worker under a running one."""
+        """Forget a queued job, or kill the worker under a running one; its batch goes on without it."""
         self._do(lambda: self._on_cancel(job))
 
     def hold(self, held: bool) -> None:
-        """Keep background jobs back, or let them go on; urgent ones run, and the running one is finished."""
+        """Keep background jobs back, or let them go on; urgent ones run, and what runs is finished."""
         self._do(lambda: setattr(self._queue, "held", held))
 
     def close(self) -> None:
@@ -184,8 +181,8 @@ class ProcessEngine:
                 worker.ready = True
                 self._device_named = device
                 self._failed_starts = 0
-            case Finished() | Failed():
-                self._forget_current()
+            case Finished(job) | Failed(job):
+                self._in_hand.over(job)
             case Broken(reason):
                 self._break(reason)
                 return
@@ -194,7 +191,7 @@ class ProcessEngine:
         self._listener(event)
 
     def _on_submit(self, job: Work, urgent: bool) -> None:
-        if job == self._current:
+        if job in self._in_hand:
             return
         if self._broken:
             self._listener(Failed(job, self._broken))
@@ -204,50 +201,40 @@ class ProcessEngine:
             self._make_way(job)
 
     def _make_way(self, job: Work) -> None:
-        """On a CPU the matrix in front does not wait for a long factorisation of less interest.
-
-        A verdict goes before another matrix's exact values, and any job before a study. A study begins anew
-        afterwards, which is asked of it once: whoever looks at one matrix after another lets it end too.
-        """
-        running = self._current
-        if running is None or isinstance(job, Study):
+        """On a CPU the matrix in front does not wait for a long factorisation of less interest."""
+        running = self._in_hand.interrupt(job) if self._device_named == "cpu" else None
+        if running is None:
             return
-        if self._device_named != "cpu" or time.monotonic() - self._handed_out < _WORTH_INTERRUPTING:
-            return
-        if isinstance(running, Study):
-            if running in self._interrupted:
-                return
-            self._interrupted.add(running)
-        elif running.depth is not Depth.EXACT or job.depth is Depth.EXACT:
-            return
-        self._current = None
         self._end_worker()
         # A person asked for a study: it does not wait for a scan to end.
         self._queue.put(running, urgent=isinstance(running, Study))
         self._listener(Stage(running, ""))
 
-    def _forget_current(self) -> Work | None:
-        """What was running is over, for good."""
-        job, self._current = self._current, None
-        if isinstance(job, Study):
-            self._interrupted.discard(job)
-        return job
-
     def _on_cancel(self, job: Work) -> None:
-        if self._queue.remove(job):
-            self._interrupted -= {job}
-            self._listener(Dropped(job))
-        elif job == self._current:
-            self._forget_current()
+        in_hand = job in self._in_hand
+        if not in_hand and not self._queue.remove(job):
+            return
+        self._in_hand.over(job)
+        self._listener(Dropped(job))
+        if in_hand:
             self._end_worker()
-            self._listener(Dropped(job))
+            self._put_back(self._in_hand.drop())
+
+    def _put_back(self, jobs: Sequence[Work], *, alone: bool = False) -> None:
+        """What a batch has left, after its worker's end, runs next."""
+        self._queue.put_back(jobs, alone=alone)
+        for job in jobs:
+            self._listener(Stage(job, ""))
 
     def _on_death(self, worker: Spawned) -> None:
         worker.connection.close()
         self._worker = None
-        job = self._forget_current()
-        if job is not None:
-            self._listener(Failed(job, worker.epitaph()))
+        jobs = self._in_hand.drop()
+        if len(jobs) > 1:  # nobody knows whose fault it was: the next time it dies of one alone
+            self._put_back(jobs, alone=True)
+        elif jobs:
+            self._in_hand.over(jobs[0])
+            self._listener(Failed(jobs[0], worker.epitaph()))
         elif not worker.ready and not self._broken:
             self._on_failed_start(f"the worker could not start: {worker.epitaph()}; see {self._log}")
 
@@ -261,12 +248,12 @@ class ProcessEngine:
 
     def _break(self, reason: str) -> None:
         self._broken = reason
-        self._current = None
+        self._in_hand.drop()
         self._queue.clear()
         self._listener(Broken(reason))
 
     def _hand_out(self) -> None:
-        if self._closing or self._current is not None or self._broken or not len(self._queue):
+        if self._closing or len(self._in_hand) or self._broken or not len(self._queue):
             return
         if self._worker is None:
             try:
@@ -276,13 +263,12 @@ class ProcessEngine:
                 return
         if not self._worker.ready:
             return
-        job = self._queue.take()
-        if job is None:
+        jobs = self._queue.take()
+        if not jobs:
             return
-        self._current = job
-        self._handed_out = time.monotonic()
+        self._in_hand.begin(jobs)
         with contextlib.suppress(OSError):  # a worker that died just now is noticed by its sentinel
-            self._worker.connection.send(job)
+            self._worker.connection.send(jobs)
 
     def _spawn(self) -> Spawned:
         return spawn(self._device, self._cache, self._log, self._niceness)

@@ -21,7 +21,8 @@ class Ready:
 class Stage:
     """A job (or a study, here and below) has entered a stage: "reading", "factorising", ...
 
-    An empty one: it was interrupted by a more urgent job, and stands in the queue again.
+    An empty one: it was interrupted by a more urgent job, or by the end of another one that ran together with
+    it, and stands in the queue again.
     """
 
     job: Work
@@ -30,7 +31,7 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A job's result lies in the cache under `key`."""
+    """A job's result lies in the cache under `key`; of a batch each took an equal part of its seconds."""
 
     job: Work
     key: str
@@ -64,9 +65,9 @@ Listener = Callable[[Event], None]
 
 
 class Engine(Protocol):
-    """Runs jobs one at a time on one device, urgent ones first, the newest of them before the others.
+    """Runs jobs on one device, urgent ones first and one at a time, the newest of them before the others.
 
-    Urgent studies come after urgent jobs.
+    Urgent studies come after urgent jobs. Small matrices of one shape that are not urgent may run together.
     """
 
     @property
@@ -83,7 +84,7 @@ class Engine(Protocol):
         """Forget a queued job, or stop the running one at once."""
 
     def hold(self, held: bool) -> None:
-        """Keep jobs that are not urgent back, or let them go on; the running one is finished either way."""
+        """Keep jobs that are not urgent back, or let them go on; what runs is finished either way."""
 
     def close(self) -> None:
         """Stop at once, even in the middle of a factorisation. May be called twice."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import Connection
 
 import torch
@@ -14,6 +14,7 @@ from intruder_tui.engine.assemble import ReadError
 from intruder_tui.engine.compute import device_name, run_job
 from intruder_tui.engine.jobs import Job, Work
 from intruder_tui.engine.protocol import Broken, Failed, Finished, Listener, Ready, Stage
+from intruder_tui.engine.together import run_together
 from intruder_tui.spectral import SpectralError
 
 
@@ -55,10 +56,38 @@ def serve(connection: Connection, device_argument: str, cache: Cache) -> None:
     connection.send(Ready(described))
     while True:
         try:
-            job: Work = connection.recv()
+            jobs: tuple[Work, ...] = connection.recv()
         except EOFError:
             return
-        connection.send(answer(job, cache, device, connection.send))
+        answer_all(jobs, cache, device, connection.send)
+
+
+def answer_all(jobs: Sequence[Work], cache: Cache, device: torch.device, listener: Listener) -> None:
+    """Run a job, or small ones at once; what they leave is run alone, for its answer or its reason."""
+    left = dict.fromkeys(jobs)
+    if len(left) > 1:
+        for event in _answers_together(jobs, cache, device, listener):
+            del left[event.job]
+            listener(event)
+    for job in left:
+        listener(answer(job, cache, device, listener))
+
+
+def _answers_together(
+    jobs: Sequence[Work], cache: Cache, device: torch.device, listener: Listener
+) -> Iterator[Finished]:
+    """The answers of a batch as far as it goes; why it goes no further is in the log."""
+    small = [job for job in jobs if isinstance(job, Job)]
+    try:
+        for answered in run_together(small, cache, device, lambda job, stage: listener(Stage(job, stage))):
+            yield Finished(*answered)
+        return
+    except ConnectionError:
+        raise  # nobody listens any more
+    except Exception:
+        traceback.print_exc()
+    # Not before the error, and with it what its frames hold, is gone.
+    torch.cuda.empty_cache()
 
 
 def answer(job: Work, cache: Cache, device: torch.device, listener: Listener) -> Finished | Failed:

@@ -3,44 +3,25 @@
 from __future__ import annotations
 
 import os
-import queue
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
+from tests.support.running import Running
 
 from intruder_tui.cache import Cache
 from intruder_tui.checkpoint import open_pairing
 from intruder_tui.definition import Side
 from intruder_tui.demo import DemoPaths
 from intruder_tui.engine.jobs import Job, Study
-from intruder_tui.engine.process import ProcessEngine
-from intruder_tui.engine.protocol import Broken, Dropped, Event, Failed, Finished, Ready, Stage
+from intruder_tui.engine.protocol import Broken, Dropped, Failed, Finished, Ready, Stage
 from intruder_tui.studies.answers import StudyKind
-
-PATIENCE = 90.0
-
-
-class Running:
-    """A process engine and what it said."""
-
-    def __init__(self, cache: Cache, device: str = "cpu", niceness: int = 0) -> None:
-        self.engine = ProcessEngine(cache, device, niceness=niceness)
-        self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
-        self.engine.start(self._events.put)
-
-    def until(self, wanted: Callable[[Event], bool]) -> list[Event]:
-        """Events up to and with the first wanted one."""
-        seen: list[Event] = []
-        while not seen or not wanted(seen[-1]):
-            seen.append(self._events.get(timeout=PATIENCE))
-        return seen
 
 
 @pytest.fixture

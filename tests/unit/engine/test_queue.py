@@ -4,30 +4,39 @@ from __future__ import annotations
 
 from copy import deepcopy
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from intruder_tui.checkpoint.pairs import MatrixPair
 from intruder_tui.checkpoint.recipes import FileStamp, Stored, StoredTensor
+from intruder_tui.engine import batches as rule
+from intruder_tui.engine.batches import SMALL
 from intruder_tui.engine.jobs import Job, Study
 from intruder_tui.engine.queue import JobQueue
 from intruder_tui.studies.answers import StudyKind
 
+LARGE = (SMALL + 1, SMALL + 1)
 
-def job(name: str) -> Job:
-    tensor = StoredTensor("/none", name, "F32", (2, 2), FileStamp(0, 0, 0, 0, 0))
-    return Job(MatrixPair(name, (2, 2), Stored(tensor), Stored(tensor, transposed=True), ("F32", "F32")))
+
+def job(name: str, shape: tuple[int, int] = LARGE) -> Job:
+    tensor = StoredTensor("/none", name, "F32", shape, FileStamp(0, 0, 0, 0, 0))
+    return Job(MatrixPair(name, shape, Stored(tensor), Stored(tensor, transposed=True), ("F32", "F32")))
 
 
 def study(name: str) -> Study:
     return Study(job(name).pair, StudyKind.VECTORS)
 
 
+def batches(queue: JobQueue) -> list[str]:
+    taken = []
+    while jobs := queue.take():
+        taken.append("".join(one.name for one in jobs))
+    return taken
+
+
 def drain(queue: JobQueue) -> str:
-    names = []
-    while (taken := queue.take()) is not None:
-        names.append(taken.name)
-    return "".join(names)
+    return "".join(batches(queue))
 
 
 def test_urgent_newest_first_then_the_others_in_order() -> None:
@@ -73,7 +82,7 @@ def test_remove_and_clear() -> None:
     assert queue.remove(job("x"))
     assert not queue.remove(job("x"))
     assert [left.name for left in queue.clear()] == ["y", "a"]
-    assert queue.take() is None
+    assert queue.take() == ()
 
 
 def test_a_held_queue_gives_out_only_what_is_urgent() -> None:
@@ -93,3 +102,54 @@ def test_every_job_stands_once(puts: list[tuple[str, bool]]) -> None:
     for name, urgent in puts:
         queue.put(job(name), urgent=urgent)
     assert sorted(drain(queue)) == sorted({name for name, _ in puts})
+
+
+def test_small_jobs_of_one_shape_go_together_unless_urgent() -> None:
+    queue = JobQueue()
+    for name, shape in zip("abcdefg", [(2, 3), LARGE, (2, 3), (3, 2), (2, 3), LARGE, (3, 2)], strict=True):
+        queue.put(job(name, shape), urgent=False)
+    queue.put(job("e", (2, 3)), urgent=True)
+    queue.put(study("s"), urgent=False)
+    assert batches(queue) == ["e", "ac", "b", "dg", "f", "s"]
+
+
+def test_a_batch_has_room_for_so_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rule, "MOST", 3)
+    queue = JobQueue()
+    for name in "abcdefg":
+        queue.put(job(name, (2, 2)), urgent=False)
+    assert batches(queue) == ["abc", "def", "g"]
+
+
+def test_jobs_put_back_stand_first_and_may_be_told_to_go_alone() -> None:
+    queue = JobQueue()
+    for name in "abcdef":
+        queue.put(job(name, (2, 2)), urgent=False)
+    queue.put(study("s"), urgent=True)
+    queue.put_back([job(name, (2, 2)) for name in "xy"], alone=True)
+    queue.put_back([job("w", (2, 2))])
+    assert batches(queue) == ["s", "wabcdef", "x", "y"]
+    queue.put(job("x", (2, 2)), urgent=False)
+    queue.put(job("a", (2, 2)), urgent=False)
+    assert batches(queue) == ["x", "a"]
+
+
+Puts = list[tuple[int, bool, int]]
+
+
+@given(st.lists(st.tuples(st.integers(0, 40), st.booleans(), st.integers(0, 2))), st.integers(1, 8))
+def test_batches_change_no_order_within_a_shape(puts: Puts, cores: int) -> None:
+    shapes = [(2, 3), (300, 400), LARGE]
+    queue = JobQueue(cores)
+    for name, urgent, kind in puts:
+        queue.put(job(str(name), shapes[kind]), urgent=urgent)
+    expected = deepcopy(queue).clear()
+    taken = []
+    while batch := queue.take():
+        shape = batch[0].pair.shape
+        assert batch[0] == next(one for one in expected if one not in taken)
+        assert {one.pair.shape for one in batch} == {shape}
+        assert len(batch) <= (rule.room(shape, cores) if shape != LARGE else 1)
+        taken += batch
+    for shape in shapes:
+        assert [j for j in taken if j.pair.shape == shape] == [j for j in expected if j.pair.shape == shape]

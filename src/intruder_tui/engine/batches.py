@@ -1,0 +1,37 @@
+"""Which jobs a worker is given together: small matrices of one shape, none of them awaited by a person.
+
+A small matrix takes milliseconds, most of them overhead and the work of one core; with several at once, other
+cores and the device have their share.
+"""
+
+from __future__ import annotations
+
+import os
+
+from intruder_tui.engine.jobs import Job, Work
+
+SMALL = 512
+"""Up to this shorter side every value is computed, whatever is asked: that of `spectral`, without torch."""
+MOST = 32
+"""Matrices of a batch."""
+MOST_ELEMENTS = 2**24
+"""Of each side's weights, which are held at once."""
+MOST_WORK = 2**28
+"""Sum of m n min(m, n) a core: about 0.7 s, since somebody may have to wait for it."""
+
+
+def batched(job: Work) -> bool:
+    """Whether a job may run together with others of the same shape."""
+    return isinstance(job, Job) and min(job.pair.shape) <= SMALL
+
+
+def room(shape: tuple[int, int], cores: int) -> int:
+    """How many matrices of a shape a batch has; at least one."""
+    m, n = shape
+    size = max(1, m * n)
+    return max(1, min(MOST, MOST_ELEMENTS // size, cores * MOST_WORK // (size * max(1, min(m, n)))))
+
+
+def cores() -> int:
+    """The cores that this process and its children may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
