@@ -26,10 +26,14 @@ def batched(job: Work) -> bool:
 
 
 def room(shape: tuple[int, int], cores: int) -> int:
-    """How many matrices of a shape a batch has; at least one."""
+    """How many matrices of a shape a batch has; at least one.
+
+    One a core takes hardly longer than one that has all cores.
+    """
     m, n = shape
     size = max(1, m * n)
-    return max(1, min(MOST, MOST_ELEMENTS // size, cores * MOST_WORK // (size * max(1, min(m, n)))))
+    work = max(1, size * min(m, n))
+    return max(1, min(MOST, MOST_ELEMENTS // size, max(cores, cores * MOST_WORK // work)))
 
 
 def cores() -> int:

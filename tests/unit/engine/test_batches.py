@@ -33,10 +33,12 @@ def test_a_batch_is_bounded_by_its_work_and_its_weights(short: int, long: int, c
     assert 1 <= found <= MOST
     if found > 1:
         assert found * short * long <= MOST_ELEMENTS
+    if found > cores:
         assert found * short * long * min(short, long) <= cores * MOST_WORK
 
 
 def test_small_matrices_share_a_batch_on_any_machine() -> None:
     assert cores() >= 1
     assert room((384, 384), 2) > 2
+    assert room((SMALL, 8 * SMALL), 2) == 2
     assert room((1, 1), 1) == MOST
