@@ -199,6 +199,16 @@ def test_empty_and_single_windows_are_recognised() -> None:
     assert windows.hiding([(1.0, 9.5), (4.5, 6.0), (3.5, 4.5)]) == [[], [], []]
 
 
+@pytest.mark.parametrize("seed", range(24))
+def test_windows_are_cut_where_a_vector_can_be_told_from_what_lies_beyond(seed: int) -> None:
+    """A cut at exactly the distance that makes it converged left the empty part beyond unproven, by luck."""
+    second = 0.7 + 0.01 * seed
+    sigma = torch.cat((torch.tensor([1.0, second, second - 0.005]), torch.linspace(0.45, 0.1, 117)))
+    start = torch.randn(18, 120, dtype=torch.float64, generator=generator(seed))
+    lanczos = run(square(with_spectrum(120, 150, sigma, seed)), start, 5)
+    assert Windows(lanczos.ritz(), lanczos.start, 0, 1.05).hiding([(0.3, 1.05)]) == [[]]
+
+
 def test_ceiling_holds() -> None:
     for seed in range(5):
         weight = gaussian(100, 120, seed)
