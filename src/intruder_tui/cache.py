@@ -22,7 +22,8 @@ from platformdirs import user_cache_path
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from intruder_tui.checkpoint.recipes import Recipe, StoredTensor
+from intruder_tui.checkpoint.recipes import Recipe
+from intruder_tui.checkpoint.stored import StoredTensor
 from intruder_tui.contents import Contents
 from intruder_tui.engine.jobs import Job, Study
 from intruder_tui.identity import factors_key, result_inputs, result_key, study_key

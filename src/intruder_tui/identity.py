@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from intruder_tui.checkpoint.pairs import MatrixPair
-from intruder_tui.checkpoint.recipes import Recipe, StoredTensor, describe, tensors
+from intruder_tui.checkpoint.recipes import Recipe, describe, tensors
+from intruder_tui.checkpoint.stored import StoredTensor
 from intruder_tui.contents import Contents, digest
 from intruder_tui.engine.jobs import Depth, Job, Study
 

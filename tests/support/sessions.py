@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from intruder_tui.checkpoint.pairs import MatrixPair, Pairing, Row, RowKind, Source
-from intruder_tui.checkpoint.recipes import Adapted, FileStamp, LoraUpdate, Stored, StoredTensor
+from intruder_tui.checkpoint.recipes import Adapted, LoraUpdate, Stored
+from intruder_tui.checkpoint.stored import FileStamp, StoredTensor
 from intruder_tui.definition import Side
 from intruder_tui.engine.jobs import Depth, Job, Study
 from intruder_tui.engine.protocol import Engine, Finished

@@ -10,7 +10,7 @@ from intruder_tui.checkpoint.errors import CheckpointError
 from intruder_tui.checkpoint.files import shown
 from intruder_tui.checkpoint.locate import ADAPTER_CONFIG, Located
 from intruder_tui.checkpoint.names import printable
-from intruder_tui.checkpoint.recipes import StoredTensor
+from intruder_tui.checkpoint.stored import StoredTensor
 from intruder_tui.checkpoint.weight_file import read_weight_header
 
 _PREFIX = "base_model.model."

@@ -13,7 +13,7 @@ from intruder_tui.checkpoint.adapter_kohya import resolve_claims
 from intruder_tui.checkpoint.documents import parse
 from intruder_tui.checkpoint.errors import CheckpointError
 from intruder_tui.checkpoint.names import printable
-from intruder_tui.checkpoint.recipes import StoredTensor
+from intruder_tui.checkpoint.stored import StoredTensor
 
 _COMPONENTS = ("unet", "transformer", "text_encoder", "text_encoder_2", "text_encoder_3", "prior")
 _METADATA = "lora_adapter_metadata"

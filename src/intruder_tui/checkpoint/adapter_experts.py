@@ -18,11 +18,12 @@ from intruder_tui.checkpoint.layers import Layer, Role
 from intruder_tui.checkpoint.names import shape_text
 from intruder_tui.checkpoint.orientation import Orientation
 from intruder_tui.checkpoint.pairs import Row, RowKind
-from intruder_tui.checkpoint.recipes import Adapted, Expert, LoraUpdate, Recipe, Stored, StoredTensor
+from intruder_tui.checkpoint.recipes import Adapted, Expert, LoraUpdate, Recipe, Stored
 from intruder_tui.checkpoint.rows import comparable_row
 from intruder_tui.checkpoint.rules import Match, match_names
 from intruder_tui.checkpoint.sides import Side
 from intruder_tui.checkpoint.stacks import experts, stack_shape, stack_transposed
+from intruder_tui.checkpoint.stored import StoredTensor
 
 _GATED = {"gate_up_proj", "down_proj"}
 _LINEAR = Layer(Role.LINEAR, "")

@@ -14,7 +14,7 @@ from intruder_tui.checkpoint.files import shown
 from intruder_tui.checkpoint.headers import Header
 from intruder_tui.checkpoint.locate import Located
 from intruder_tui.checkpoint.names import printable
-from intruder_tui.checkpoint.recipes import StoredTensor
+from intruder_tui.checkpoint.stored import StoredTensor
 
 _NAMED_PARTS = ("lora_A", "lora_B", "lora_embedding_A", "lora_embedding_B", "lora_magnitude_vector")
 _UNTRAINED = "original_module"

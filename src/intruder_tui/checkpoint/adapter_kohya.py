@@ -15,7 +15,7 @@ from intruder_tui.checkpoint.adapter import Change
 from intruder_tui.checkpoint.adapter_config import AdapterOptions, checked_alpha
 from intruder_tui.checkpoint.errors import CheckpointError
 from intruder_tui.checkpoint.names import printable, shape_text
-from intruder_tui.checkpoint.recipes import StoredTensor
+from intruder_tui.checkpoint.stored import StoredTensor
 from intruder_tui.checkpoint.weight_file import small_bytes
 
 _MARKS = (".lora_down.weight", ".lora_up.weight")

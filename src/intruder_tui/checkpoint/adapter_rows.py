@@ -18,14 +18,12 @@ from intruder_tui.checkpoint.kept_fused import fusion_reasons
 from intruder_tui.checkpoint.layers import Layer, Role, layer_of
 from intruder_tui.checkpoint.names import printable, shape_text
 from intruder_tui.checkpoint.pairs import Row, RowKind
-from intruder_tui.checkpoint.recipes import (
-    Reinitialised,
-    StoredTensor,
-)
+from intruder_tui.checkpoint.recipes import Reinitialised
 from intruder_tui.checkpoint.renames import Renames
 from intruder_tui.checkpoint.rows import comparable_row, tensor_rows, unpaired_rows
 from intruder_tui.checkpoint.rules import NO_RENAMES, Match, match_names
 from intruder_tui.checkpoint.sides import Side
+from intruder_tui.checkpoint.stored import StoredTensor
 from intruder_tui.checkpoint.tied import lent
 
 _INITS = {"pissa": "PiSSA", "olora": "OLoRA"}

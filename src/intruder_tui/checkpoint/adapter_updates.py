@@ -6,7 +6,8 @@ from intruder_tui.checkpoint.adapter import Change
 from intruder_tui.checkpoint.adapter_config import AdapterConfig
 from intruder_tui.checkpoint.names import printable, shape_text
 from intruder_tui.checkpoint.quantised import FLOATS
-from intruder_tui.checkpoint.recipes import LoraUpdate, StoredTensor
+from intruder_tui.checkpoint.recipes import LoraUpdate
+from intruder_tui.checkpoint.stored import StoredTensor
 
 KNOWN_PARTS = frozenset({"a", "b", "embedding_a", "embedding_b", "magnitude", "bias", "tokens"})
 

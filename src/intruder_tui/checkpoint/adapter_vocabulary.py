@@ -11,8 +11,9 @@ from dataclasses import replace
 from intruder_tui.checkpoint.adapter import Adapter, Change
 from intruder_tui.checkpoint.adapter_updates import Unusable, lora_update
 from intruder_tui.checkpoint.names import shape_text
-from intruder_tui.checkpoint.recipes import Adapted, Dora, Recipe, ReplacedRows, Stored, StoredTensor
+from intruder_tui.checkpoint.recipes import Adapted, Dora, Recipe, ReplacedRows, Stored
 from intruder_tui.checkpoint.rows import resized_note
+from intruder_tui.checkpoint.stored import StoredTensor
 
 
 def rows_of(change: Change) -> int:

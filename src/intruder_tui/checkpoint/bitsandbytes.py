@@ -10,7 +10,8 @@ from intruder_tui.checkpoint.documents import parse
 from intruder_tui.checkpoint.errors import CheckpointError
 from intruder_tui.checkpoint.names import printable
 from intruder_tui.checkpoint.packed import Packed
-from intruder_tui.checkpoint.recipes import FourBit, NestedScales, Scaled, StoredTensor
+from intruder_tui.checkpoint.recipes import FourBit, NestedScales, Scaled
+from intruder_tui.checkpoint.stored import StoredTensor
 from intruder_tui.checkpoint.weight_file import small_bytes
 
 _STATE = "quant_state.bitsandbytes__"

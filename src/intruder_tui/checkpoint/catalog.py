@@ -10,7 +10,7 @@ from intruder_tui.checkpoint.files import shown
 from intruder_tui.checkpoint.headers import Header
 from intruder_tui.checkpoint.locate import Located, read_optional
 from intruder_tui.checkpoint.names import printable
-from intruder_tui.checkpoint.recipes import StoredTensor
+from intruder_tui.checkpoint.stored import StoredTensor
 from intruder_tui.checkpoint.weight_file import read_weight_header
 
 _HEADS = ("lm_head.weight", "embed_out.weight", "output.weight")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from intruder_tui.checkpoint.errors import CheckpointError
 from intruder_tui.checkpoint.names import printable
-from intruder_tui.checkpoint.recipes import FileStamp
+from intruder_tui.checkpoint.stored import FileStamp
 
 _FIRST_LOOK = 64
 """Bytes that are enough to recognise a foreign format."""

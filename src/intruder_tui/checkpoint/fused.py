@@ -10,10 +10,10 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from intruder_tui.checkpoint.recipes import StoredTensor
 from intruder_tui.checkpoint.rules import plain_name, shortened
 from intruder_tui.checkpoint.sides import Side
 from intruder_tui.checkpoint.stacks import stack_transposed
+from intruder_tui.checkpoint.stored import StoredTensor
 
 PARTS = {
     "qkv_proj": ("q_proj", "k_proj", "v_proj"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from intruder_tui.checkpoint.layers import Role, layer_of
-from intruder_tui.checkpoint.recipes import StoredTensor
+from intruder_tui.checkpoint.stored import StoredTensor
 
 _CONV1D_MODELS = frozenset({"gpt2", "openai-gpt", "imagegpt", "decision_transformer", "clvp", "clvp_decoder"})
 """transformers model types built on `pytorch_utils.Conv1D`."""

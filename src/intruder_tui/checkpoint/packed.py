@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-from intruder_tui.checkpoint.recipes import Dequantised, StoredTensor
+from intruder_tui.checkpoint.recipes import Dequantised
+from intruder_tui.checkpoint.stored import StoredTensor
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from intruder_tui.checkpoint.bitsandbytes import four_bit, four_bit_names, row_wise_int8
 from intruder_tui.checkpoint.names import printable, shape_text
 from intruder_tui.checkpoint.packed import Packed
-from intruder_tui.checkpoint.recipes import MxFp4, PackedIntegers, Scaled, StoredTensor
+from intruder_tui.checkpoint.recipes import MxFp4, PackedIntegers, Scaled
+from intruder_tui.checkpoint.stored import StoredTensor
 from intruder_tui.checkpoint.weight_file import small_bytes
 
 FLOATS = frozenset({"F64", "F32", "F16", "BF16"})

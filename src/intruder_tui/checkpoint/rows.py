@@ -11,19 +11,12 @@ from intruder_tui.checkpoint.kept_fused import fusion_reasons
 from intruder_tui.checkpoint.layers import Layer, Role, layer_of
 from intruder_tui.checkpoint.names import printable, shape_text
 from intruder_tui.checkpoint.pairs import MatrixPair, Row, RowKind
-from intruder_tui.checkpoint.recipes import (
-    FourBit,
-    MxFp4,
-    PackedIntegers,
-    Recipe,
-    Scaled,
-    Stored,
-    StoredTensor,
-)
+from intruder_tui.checkpoint.recipes import FourBit, MxFp4, PackedIntegers, Recipe, Scaled, Stored
 from intruder_tui.checkpoint.renames import Renames
 from intruder_tui.checkpoint.rules import NO_RENAMES, Match, match_names
 from intruder_tui.checkpoint.sides import Side
 from intruder_tui.checkpoint.stacks import experts, stack_shape
+from intruder_tui.checkpoint.stored import StoredTensor
 from intruder_tui.checkpoint.tied import lent
 
 _NEVER_ANALYSED = frozenset({Role.BUFFER, Role.QUANTISATION, Role.BIAS, Role.NORM})

@@ -13,7 +13,7 @@ from intruder_tui.checkpoint.errors import CheckpointError
 from intruder_tui.checkpoint.files import opened, read_exactly, recognise, shown, stamp_of
 from intruder_tui.checkpoint.headers import Header, Place
 from intruder_tui.checkpoint.names import printable
-from intruder_tui.checkpoint.recipes import FileStamp, StoredTensor
+from intruder_tui.checkpoint.stored import FileStamp, StoredTensor
 
 LARGEST_HEADER = 32_000_000
 """Bytes; the library itself would take 100 MB, and 750 MB of memory for it."""

@@ -10,7 +10,7 @@ from intruder_tui.checkpoint.catalog import Catalog
 from intruder_tui.checkpoint.orientation import Orientation
 from intruder_tui.checkpoint.packed import Packed
 from intruder_tui.checkpoint.quantised import fold, why_not_plain
-from intruder_tui.checkpoint.recipes import StoredTensor
+from intruder_tui.checkpoint.stored import StoredTensor
 
 
 @dataclass(frozen=True, slots=True)

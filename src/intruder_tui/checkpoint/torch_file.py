@@ -19,8 +19,8 @@ from intruder_tui.checkpoint.errors import CheckpointError
 from intruder_tui.checkpoint.files import opened, read_exactly, shown, stamp_of
 from intruder_tui.checkpoint.headers import Header, Place
 from intruder_tui.checkpoint.names import printable
-from intruder_tui.checkpoint.recipes import FileStamp, StoredTensor
 from intruder_tui.checkpoint.state_dicts import StateDict, state_dict_of
+from intruder_tui.checkpoint.stored import FileStamp, StoredTensor
 from intruder_tui.checkpoint.torch_pickle import describe_pickle
 from intruder_tui.checkpoint.torch_tensors import SIZES, Described, PickleError
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from intruder_tui.checkpoint.errors import CheckpointError
 from intruder_tui.checkpoint.files import is_zip, opened, read_exactly, shown
 from intruder_tui.checkpoint.headers import Header, Place
-from intruder_tui.checkpoint.recipes import FileStamp, StoredTensor
 from intruder_tui.checkpoint.safetensors_file import byte_ranges, read_header
+from intruder_tui.checkpoint.stored import FileStamp, StoredTensor
 
 
 def read_weight_header(path: Path) -> Header:

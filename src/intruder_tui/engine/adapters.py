@@ -17,8 +17,8 @@ from intruder_tui.checkpoint.recipes import (
     Recipe,
     Reinitialised,
     ReplacedRows,
-    StoredTensor,
 )
+from intruder_tui.checkpoint.stored import StoredTensor
 from intruder_tui.engine.peft_host import merged_by_peft
 
 AdapterRecipe = Adapted | Dora | Reinitialised | ReplacedRows | Hosted

@@ -21,15 +21,14 @@ from intruder_tui.checkpoint.recipes import (
     Adapted,
     Dequantised,
     Dora,
-    FileStamp,
     Hosted,
     Recipe,
     Reinitialised,
     ReplacedRows,
     Stored,
-    StoredTensor,
     tensors,
 )
+from intruder_tui.checkpoint.stored import FileStamp, StoredTensor
 from intruder_tui.checkpoint.weight_file import places
 from intruder_tui.engine.adapters import AdapterRecipe, Against, LoraFactors, execute
 from intruder_tui.engine.dequantise import DequantiseError, dequantise

@@ -11,15 +11,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from intruder_tui.checkpoint.recipes import (
-    Dequantised,
-    FourBit,
-    MxFp4,
-    NestedScales,
-    PackedIntegers,
-    Scaled,
-    StoredTensor,
-)
+from intruder_tui.checkpoint.recipes import Dequantised, FourBit, MxFp4, NestedScales, PackedIntegers, Scaled
+from intruder_tui.checkpoint.stored import StoredTensor
 
 Read = Callable[[StoredTensor], Tensor]
 """Reads a stored tensor in its own dtype and shape."""

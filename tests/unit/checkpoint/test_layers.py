@@ -6,7 +6,7 @@ import pytest
 
 from intruder_tui.checkpoint.layers import Role, layer_of
 from intruder_tui.checkpoint.orientation import Orientation
-from intruder_tui.checkpoint.recipes import FileStamp, StoredTensor
+from intruder_tui.checkpoint.stored import FileStamp, StoredTensor
 
 STAMP = FileStamp(0, 0, 0, 0, 0)
 

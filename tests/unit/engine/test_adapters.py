@@ -24,10 +24,10 @@ from intruder_tui.checkpoint.recipes import (
     Reinitialised,
     ReplacedRows,
     Stored,
-    StoredTensor,
     describe,
 )
 from intruder_tui.checkpoint.safetensors_file import read_header
+from intruder_tui.checkpoint.stored import StoredTensor
 from intruder_tui.engine.adapters import Against, LoraFactors
 from intruder_tui.engine.assemble import ReadError, assemble
 from intruder_tui.engine.compute import run_job

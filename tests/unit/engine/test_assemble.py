@@ -11,8 +11,9 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from intruder_tui.checkpoint.recipes import Adapted, LoraUpdate, Stored, StoredTensor
+from intruder_tui.checkpoint.recipes import Adapted, LoraUpdate, Stored
 from intruder_tui.checkpoint.safetensors_file import read_header
+from intruder_tui.checkpoint.stored import StoredTensor
 from intruder_tui.engine import assemble as module
 from intruder_tui.engine.adapters import LoraFactors
 from intruder_tui.engine.assemble import ReadError, assemble, read_tensor

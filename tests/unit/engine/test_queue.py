@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from intruder_tui.checkpoint.pairs import MatrixPair
-from intruder_tui.checkpoint.recipes import FileStamp, Stored, StoredTensor
+from intruder_tui.checkpoint.recipes import Stored
+from intruder_tui.checkpoint.stored import FileStamp, StoredTensor
 from intruder_tui.engine import batches as rule
 from intruder_tui.engine.batches import SMALL
 from intruder_tui.engine.jobs import Job, Study

@@ -8,7 +8,8 @@ from rich.cells import cell_len
 
 from intruder_tui.checkpoint.names import printable
 from intruder_tui.checkpoint.pairs import MatrixPair, Pairing, Row, RowKind, Source
-from intruder_tui.checkpoint.recipes import FileStamp, Stored, StoredTensor
+from intruder_tui.checkpoint.recipes import Stored
+from intruder_tui.checkpoint.stored import FileStamp, StoredTensor
 from intruder_tui.views.listing import listing
 
 STAMP = FileStamp(0, 0, 0, 0, 0)
