@@ -99,5 +99,9 @@ def _changed(base: Tensor, tuned: Tensor, dtype: torch.dtype) -> Tensor:
 
 
 def _rounded_off(base: Tensor, tuned: Tensor, dtype: torch.dtype) -> Tensor:
-    """What the base's entries lose in the tuned dtype, without an error of its own (Sterbenz' lemma)."""
-    return base.to(tuned.dtype).to(dtype) - base
+    """What the base's entries lose in the tuned dtype, without an error of its own (Sterbenz' lemma).
+
+    What is out of that dtype's range becomes the largest number in it.
+    """
+    most = torch.finfo(tuned.dtype).max
+    return base.to(tuned.dtype, copy=True).clamp_(-most, most).to(dtype) - base

@@ -69,6 +69,13 @@ def test_rounding_floor_is_what_a_cast_alone_does() -> None:
     assert tuned.update.rounding_floor == pytest.approx(tuned.update.frobenius)
 
 
+def test_the_rounding_floor_of_what_the_tuned_dtype_cannot_hold() -> None:
+    base = torch.tensor([[70_000.0, 1.0], [-1e6, 0.5]])
+    tuned = torch.tensor([[65_504.0, 1.0], [-65_504.0, 0.5]], dtype=torch.float16)
+    expected = math.hypot(70_000.0 - 65_504.0, 1e6 - 65_504.0)
+    assert rounding_floor(base, tuned) == pytest.approx(expected)
+
+
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_a_merge_into_the_bases_own_16_bits_has_a_rounding_floor(dtype: torch.dtype) -> None:
     base = (0.02 * gaussian(200, 300)).to(dtype)
