@@ -14,7 +14,7 @@ from intruder_tui.checkpoint.stored import StoredTensor
 from intruder_tui.contents import Contents, digest
 from intruder_tui.engine.jobs import Depth, Job, Study
 
-ALGORITHM = 4
+ALGORITHM = 5
 """Raised whenever the same input would give another result: older entries are then never found."""
 
 STUDY_ALGORITHM = 2

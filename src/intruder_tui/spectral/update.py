@@ -14,6 +14,8 @@ from intruder_tui.spectral.values import LowRank, UpdateMeasures
 
 FACTORISED = 512
 """Up to this shorter side the vectors of dW come with its singular values for less than Krylov steps cost."""
+NO_COMPONENT = 1e-10
+"""Singular values of a low-rank dW below this share of the largest are rounding."""
 LARGEST_BASIS = 64
 LEAST_SPARE = 4
 """The column space of an update says something while its rank is below shorter side / 4."""
@@ -51,10 +53,17 @@ def dissect(pair: Pair, delta: Matrix | None, notes: list[str]) -> tuple[UpdateM
 
 
 def _of_factors(update: LowRank, base: Tensor) -> Spans | None:
-    if update.b.shape[1] * LEAST_SPARE > base.shape[0]:
-        return None
+    """What dW itself spans: its factors may hold more, as those of a pruned adapter do."""
     b, a = (factor.to(base.device, torch.float64) for factor in (update.b, update.a))
-    return torch.linalg.qr(b).Q, torch.linalg.qr(a.T).Q
+    used = (b.norm(dim=0) > 0) & (a.norm(dim=1) > 0)
+    b, a = b[:, used], a[used]
+    if not b.numel() or b.shape[1] * LEAST_SPARE > base.shape[0]:
+        return None
+    left, outer = torch.linalg.qr(b)
+    right, inner = torch.linalg.qr(a.T)
+    u, sigma, vh = (part.to(base.device) for part in torch.linalg.svd((outer @ inner.T).cpu()))
+    rank = int((sigma > NO_COMPONENT * sigma[0]).sum())
+    return (left @ u[:, :rank], right @ vh[:rank].T) if rank else None
 
 
 def _telling_rank(measures: UpdateMeasures, shorter: int) -> int:

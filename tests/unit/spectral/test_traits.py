@@ -7,7 +7,7 @@ import torch
 from tests.support.spectral_oracle import truth
 from tests.support.weights import adapter, gaussian, generator, orthonormal, power_law, with_spectrum
 
-from intruder_tui.spectral import Matches, Traits, clusters, compare_exact, random_direction_floor
+from intruder_tui.spectral import LowRank, Matches, Traits, clusters, compare_exact, random_direction_floor
 
 
 def traits(matches: Matches) -> Traits:
@@ -49,6 +49,32 @@ def test_a_tie_is_overlap_not_loss() -> None:
         assert found.cluster_size[1:3].tolist() == [2, 2]
         assert found.cluster_size[0] == 1
         assert found.tuned_cluster_size[:3].tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize(("m", "n"), [(60, 80), (80, 60)])
+def test_the_share_of_an_update_is_that_of_what_its_factors_hold_together(m: int, n: int) -> None:
+    """Factors of a pruned adapter keep columns whose gain is zero, and others repeat one another."""
+    base, update = power_law(m, n), adapter(m, n, 2, 3.0)
+    gains = torch.tensor([1.0, 1.0, 0.0, 1.0, 0.0, 0.0])
+    a = torch.cat((update.a, gaussian(1, n, 5), update.a[:1], gaussian(2, n, 6))) * gains[:, None]
+    b = torch.cat((update.b, gaussian(m, 1, 7), update.b[:, :1], gaussian(m, 2, 8)), dim=1)
+    wider = LowRank(a, b, update.scaling)
+    dense = update.scaling * b.double() @ a.double()
+    u, _, vh = torch.linalg.svd(dense)
+    tuned = torch.linalg.svd(base.double() + dense)
+    found = compare_exact(base, wider)
+    left = (u[:, :2].T @ tuned.U).square().sum(0)[: min(m, n)]
+    right = (vh[:2] @ tuned.Vh.T).square().sum(0)[: min(m, n)]
+    torch.testing.assert_close(traits(found.left).update_share, left, atol=1e-9, rtol=0.0)
+    torch.testing.assert_close(traits(found.right).update_share, right, atol=1e-9, rtol=0.0)
+
+
+def test_an_update_of_too_many_components_tells_no_share() -> None:
+    base = power_law(20, 30)
+    pruned = adapter(20, 30, 6, 1.0)
+    pruned.a[4:] = 0.0
+    for update, told in ((adapter(20, 30, 5, 1.0), 20), (adapter(20, 30, 6, 1.0), 0), (pruned, 20)):
+        assert len(traits(compare_exact(base, update).left).update_share) == told
 
 
 def test_ties_of_the_tuned_weight_are_marked() -> None:
