@@ -20,6 +20,8 @@ from intruder_tui.checkpoint.recipes import (
 )
 from intruder_tui.checkpoint.stored import StoredTensor
 from intruder_tui.engine.peft_host import merged_by_peft
+from intruder_tui.spectral.factors import factorise
+from intruder_tui.spectral.matrices import Stored
 
 AdapterRecipe = Adapted | Dora | Reinitialised | ReplacedRows | Hosted
 
@@ -140,10 +142,9 @@ def _reinitialised(recipe: Reinitialised, trained: LoraFactors, base: torch.Tens
 
 def _leading_part(weight: torch.Tensor, rank: int) -> tuple[torch.Tensor, torch.Tensor]:
     """The sum of the `rank` leading terms of the decomposition, as (b, a): a projection of the weight."""
-    rows, columns = weight.shape
-    gram = weight @ weight.T if rows <= columns else weight.T @ weight
-    values, vectors = torch.linalg.eigh(gram)
-    sigma = values.flip(0).clamp_min(0).sqrt()
+    wide = weight.shape[0] <= weight.shape[1]
+    found = factorise(Stored(weight if wide else weight.T))
+    sigma = found.sigma
     if rank < len(sigma):
         gap = float(sigma[rank - 1] - sigma[rank])
         if _TRAINING_EPSILON * float(sigma[0]) > _MOST_ROTATION * gap:
@@ -151,8 +152,8 @@ def _leading_part(weight: torch.Tensor, rank: int) -> tuple[torch.Tensor, torch.
                 f"PiSSA took the {rank} leading singular directions of this weight, but its singular values "
                 f"{rank} and {rank + 1} differ by only {gap:.1e}: which directions those were can't be known"
             )
-    leading = vectors[:, -rank:]
-    return (leading, leading.T @ weight) if rows <= columns else (weight @ leading, leading.T)
+    leading = found.vectors[:, :rank]
+    return (leading, leading.T @ weight) if wide else (weight @ leading, leading.T)
 
 
 def _first_columns_part(weight: torch.Tensor, rank: int) -> tuple[torch.Tensor, torch.Tensor]:

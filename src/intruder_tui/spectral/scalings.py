@@ -18,7 +18,7 @@ from intruder_tui.spectral.certified import REACH, working_dtype
 from intruder_tui.spectral.conditioning import stretched
 from intruder_tui.spectral.coordinates import BaseCoordinates, ScaledSquare
 from intruder_tui.spectral.exact import Stage, silent
-from intruder_tui.spectral.lanczos import BACKWARD_ERROR, BlockLanczos
+from intruder_tui.spectral.lanczos import BACKWARD_ERROR, BlockLanczos, small_eigen
 from intruder_tui.spectral.operators import Operator, Square, full_precision, normalised
 from intruder_tui.spectral.pair import check
 from intruder_tui.spectral.topk import TopVectors, top_vectors
@@ -193,8 +193,8 @@ class _BothSides(BaseCoordinates):
         if self.size > DENSE:
             return top_vectors(ScaledSquare(self, scaling, torch.float64), count, seed=self._seed, good=1e-3)
         square = self.apply(torch.eye(self.size, dtype=torch.float64, device=self.device), scaling)
-        squares, vectors = torch.linalg.eigh(square)
-        squares, rows = squares.flip(0).cpu(), vectors.flip(1)[:, :count].T.contiguous()
+        squares, vectors = small_eigen(square.cpu())
+        rows = vectors[:, :count].T.contiguous().to(self.device)
         below, top = squares[:count] - squares[1 : count + 1], float(squares[0])
         return TopVectors(rows, squares[:count], torch.zeros_like(below), below, top, float(squares[count]))
 
