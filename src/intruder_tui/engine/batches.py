@@ -18,6 +18,8 @@ MOST_ELEMENTS = 2**24
 """Of each side's weights, which are held at once."""
 MOST_WORK = 2**28
 """Sum of m n min(m, n) a core: about 0.7 s, since somebody may have to wait for it."""
+TOO_LONG = 4 * MOST_WORK
+"""A matrix of more work than this runs alone, so that it can be interrupted."""
 
 
 def batched(job: Work) -> bool:
@@ -33,6 +35,8 @@ def room(shape: tuple[int, int], cores: int) -> int:
     m, n = shape
     size = max(1, m * n)
     work = max(1, size * min(m, n))
+    if work > TOO_LONG:
+        return 1
     return max(1, min(MOST, MOST_ELEMENTS // size, max(cores, cores * MOST_WORK // work)))
 
 

@@ -48,7 +48,7 @@ class InHand:
 
         A verdict goes before another matrix's exact values, and any job before a study. A study begins anew
         afterwards, which is asked of it once: whoever looks at one matrix after another lets it end too.
-        A batch is done before a new worker could begin.
+        A batch is about done before a new worker could begin.
         """
         if isinstance(job, Study) or self._batch or self._clock() - self._since < WORTH_INTERRUPTING:
             return None

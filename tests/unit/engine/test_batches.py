@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.sessions import matrix_row
 
-from intruder_tui.engine.batches import MOST, MOST_ELEMENTS, MOST_WORK, SMALL, batched, cores, room
+from intruder_tui.engine.batches import MOST, MOST_ELEMENTS, MOST_WORK, SMALL, TOO_LONG, batched, cores, room
 from intruder_tui.engine.jobs import Job, Study
 from intruder_tui.spectral import certified
 from intruder_tui.studies.answers import StudyKind
@@ -33,6 +33,7 @@ def test_a_batch_is_bounded_by_its_work_and_its_weights(short: int, long: int, c
     assert 1 <= found <= MOST
     if found > 1:
         assert found * short * long <= MOST_ELEMENTS
+        assert short * long * min(short, long) <= TOO_LONG
     if found > cores:
         assert found * short * long * min(short, long) <= cores * MOST_WORK
 
@@ -41,4 +42,5 @@ def test_small_matrices_share_a_batch_on_any_machine() -> None:
     assert cores() >= 1
     assert room((384, 384), 2) > 2
     assert room((SMALL, 8 * SMALL), 2) == 2
+    assert room((SMALL, 16 * SMALL), 2) == 1
     assert room((1, 1), 1) == MOST
