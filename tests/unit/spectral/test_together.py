@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import torch
 from tests.support.card import CARD, stand_in
@@ -25,7 +27,14 @@ def pairs_of(m: int, n: int) -> list[Pair]:
         (tied, tied + 0.02 * gaussian(m, n, 4)),
         (with_spectrum(m, n, torch.linspace(2.0, 1.0, 9)), with_spectrum(m, n, torch.linspace(1.5, 1.0, 7))),
         (base, base.clone()),
+        (base, nearly_undone(base)),
     ]
+
+
+def nearly_undone(base: Tensor) -> LowRank:
+    """An update that leaves a thousandth of the base: what is summed cancels."""
+    u, sigma, vh = torch.linalg.svd(base.double(), full_matrices=False)
+    return LowRank(vh, u * sigma, -0.999)
 
 
 def assert_same(found: Comparison | SpectralError, alone: Comparison) -> None:
@@ -42,10 +51,14 @@ def assert_same(found: Comparison | SpectralError, alone: Comparison) -> None:
         sure = theirs.most - theirs.least < 1e-6
         torch.testing.assert_close(ours.lower[sure], theirs.lower[sure], rtol=0.0, atol=1e-6)
         assert torch.equal(ours.index[sure], theirs.index[sure])
+        wide, expected = ours.most - ours.least, theirs.most - theirs.least
+        torch.testing.assert_close(wide, expected, rtol=0.5, atol=1e-9)
 
 
-@pytest.mark.parametrize(("m", "n"), [(24, 40), (40, 24), (24, 24)])
-def test_answers_are_those_of_one_by_one(m: int, n: int) -> None:
+@pytest.mark.parametrize(("m", "n"), [(24, 40), (40, 24), (24, 24), (24, 150), (150, 24)])
+@pytest.mark.parametrize("chunk", [1, 1 << 22])
+def test_answers_are_those_of_one_by_one(m: int, n: int, chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("intruder_tui.spectral.matrices.CHUNK_ELEMENTS", chunk)
     pairs = pairs_of(m, n)
     for found, pair in zip(compare_together(pairs, threads=3), pairs, strict=True):
         assert_same(found, compare_exact(*pair))
@@ -75,6 +88,8 @@ def test_the_threads_of_torch_are_left_as_they_were() -> None:
     try:
         compare_together(pairs_of(24, 40), threads=2)
         assert torch.get_num_threads() == 2
+        with ThreadPoolExecutor(1) as pool:  # what threads made later will have
+            assert pool.submit(torch.get_num_threads).result() == 2
     finally:
         torch.set_num_threads(before)
 
