@@ -62,6 +62,24 @@ def test_a_tuned_weight_of_zeros_is_answered(tmp_path: Path) -> None:
     assert any("tuned weight" in note for note in found.notes)
 
 
+def test_a_copy_is_not_computed_again_and_a_damaged_answer_is(tmp_path: Path) -> None:
+    cache, stages = Cache(tmp_path / "cache"), list[str]()
+    for name, content in (("base", HEAD), ("tuned", TIED), ("copy", TIED)):
+        (tmp_path / name).mkdir()
+        save_file({NAME: weight(content)[:40, :50].contiguous()}, tmp_path / name / "model.safetensors")
+    first, copy = (
+        Job(open_pairing(str(tmp_path / "base"), str(tmp_path / name)).pairs[0]) for name in ("tuned", "copy")
+    )
+    key = run_job(first, cache, CPU, lambda _: None)
+    assert run_job(copy, cache, CPU, stages.append) == key
+    assert stages == ["reading"]
+    for path in (tmp_path / "cache").rglob("*.safetensors"):
+        path.write_bytes(path.read_bytes()[:-20] + bytes(20))
+    assert run_job(first, cache, CPU, stages.append) == key
+    assert "storing" in stages
+    assert cache.load(key) is not None
+
+
 def test_what_a_device_has_no_memory_for_is_computed_on_the_cpu(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
