@@ -44,7 +44,7 @@ BATCH = 16
 TINY = {(96, 96): 2, (160, 96): 1, (96, 160): 1}
 THREADS = (1, 4, 16)
 """Matrices in work at a time: their small eigenproblems are solved on as many CPU cores."""
-SCAN = "7B scan, verdicts on U"
+SCAN = "7B scan, verdicts on U and V"
 
 
 def naive(base: Tensor, tuned: Tensor) -> Tensor:
@@ -60,12 +60,16 @@ def certificate(bench: Bench, base: Tensor, tuned: Tensor, *, right: bool, seed:
 
 
 def scan(bench: Bench) -> None:
-    """A 7B pair's matrices some at a time; four distinct weights of each shape, in turn."""
+    """A 7B pair's matrices, both sides; four distinct weights of each shape, in turn.
+
+    `scan` of the command line takes one after another; several at a time, each in a thread with a stream of its
+    own, are what more could be had.
+    """
     work: list[tuple[Tensor, Tensor]] = []
     for (m, n), times in (TINY if bench.tiny else LLAMA_7B).items():
         made = [make_pair(m, n, bench.device, seed) for seed in range(4)]
         pool = [(base, merge(base, update)) for base, update in made]
-        certificate(bench, *pool[0], right=False)
+        certificate(bench, *pool[0], right=True)
         work += [pool[number % 4] for number in range(times)]
     bench.wait()
     threads = torch.get_num_threads()
@@ -83,14 +87,14 @@ def _scan(bench: Bench, work: Sequence[tuple[Tensor, Tensor]], at_once: int) -> 
         # Without a stream of its own a thread would wait for what the others gave to the device.
         stream = torch.cuda.Stream(bench.device) if bench.device.type == "cuda" else None
         with torch.cuda.stream(stream) if stream else nullcontext():
-            return certificate(bench, *work[number], right=False, seed=number)
+            return certificate(bench, *work[number], right=True, seed=number)
 
     with ThreadPoolExecutor(at_once) as pool:
         timed = bench.timed(lambda: list(pool.map(verdict, range(len(work)))), warm=0)
-    sides = [found.left for found in timed.result]
+    sides = [side for found in timed.result for side in (found.left, found.right)]
     bench.record(
         SCAN,
-        at_once=at_once,
+        at_once=f"{at_once}, as scan does" if at_once == 1 else at_once,
         matrices=len(work),
         **timed.told(),
         intruders=sum(int((side.upper < EPS).sum()) for side in sides),

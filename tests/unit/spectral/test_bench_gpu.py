@@ -14,7 +14,7 @@ def check(rows: list[dict[str, object]]) -> None:
     sections = {str(row["section"]) for row in rows}
     assert sections == {
         "machine",
-        "7B scan, verdicts on U",
+        "7B scan, verdicts on U and V",
         "base factors",
         "two SVDs, float32, default driver",
         "two SVDs over the scan",
