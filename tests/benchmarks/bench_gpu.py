@@ -62,8 +62,8 @@ def certificate(bench: Bench, base: Tensor, tuned: Tensor, *, right: bool, seed:
 def scan(bench: Bench) -> None:
     """A 7B pair's matrices, both sides; four distinct weights of each shape, in turn.
 
-    `scan` of the command line takes one after another; several at a time, each in a thread with a stream of its
-    own, are what more could be had.
+    The command `scan` takes one after another; several at a time, each in a thread with a stream of its own,
+    are what more could be had.
     """
     work: list[tuple[Tensor, Tensor]] = []
     for (m, n), times in (TINY if bench.tiny else LLAMA_7B).items():
