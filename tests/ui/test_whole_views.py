@@ -7,12 +7,14 @@ from dataclasses import replace
 import pytest
 from tests.support.apps import Opened, opened
 from tests.support.engines import SilentEngine
-from tests.support.llama import STRONG, WEAK, llama_results, llama_rows, llama_session
+from tests.support.llama import REFUSED, SAME, STRONG, WEAK, llama_results, llama_rows, llama_session
 from tests.support.results import analyse, base_weight, bounded, plant
 from tests.support.sessions import finished, matrix_row, session
 from textual.widgets import ContentSwitcher
 
 from intruder_tui.definition import Definition
+from intruder_tui.engine.jobs import Job
+from intruder_tui.engine.protocol import Failed
 from intruder_tui.findings.model_map import Cell, Measure
 from intruder_tui.ui.widgets import pane
 from intruder_tui.ui.widgets.compare import CompareView
@@ -73,6 +75,31 @@ async def test_a_matrix_without_an_answer_has_no_curve() -> None:
         await one.press("5")
         assert one.main.query_one(SweepPane).curves() == ([], [])
         assert "nothing analysed to sweep over" in one.text()
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 60)])
+async def test_a_sweep_of_a_matrix_that_has_none_says_why_as_the_other_views_do(
+    size: tuple[int, int],
+) -> None:
+    engine = SilentEngine()
+    llama = llama_session(engine, ready=[WEAK])
+    async with opened(llama, engine=engine, size=size) as one:
+        pair = llama.row(STRONG).pair
+        assert pair is not None
+        engine.say(Failed(Job(pair), "tuned has 1 of 9216 values that are not finite"))
+        for name, *told in (
+            (STRONG, "Failed", "tuned has 1 of 9216 values that are not finite"),
+            (REFUSED, "Can't be compared", "base is 160 x 96"),
+            (SAME, "Unchanged", "dW is zero"),
+        ):
+            one.main.go_to(name)
+            await one.press("5")
+            sweep = words(one.main.query_one(SweepPane))
+            assert all(word in sweep for word in told)
+            assert "nothing analysed" not in sweep
+            assert "Enter" not in sweep
+        await one.press("m")
+        assert "1 matrix analysed and changed" in words(one.main.query_one(SweepPane))
 
 
 async def test_the_map_starts_at_the_selected_matrix_and_enter_goes_to_another() -> None:

@@ -14,6 +14,7 @@ from intruder_tui.findings.sweep import Sweep, by_eps, by_k, by_share, members_o
 from intruder_tui.ui.look import Look
 from intruder_tui.ui.outline import short_name
 from intruder_tui.ui.scope import Scope
+from intruder_tui.ui.subject import notice, subject
 from intruder_tui.ui.widgets.picture import Picture
 from intruder_tui.views import numbers
 from intruder_tui.views.sweep import SweepView
@@ -87,6 +88,8 @@ class SweepPane(Picture):
     def _part(self, whole: bool, lines: int) -> RenderableType:
         assert self._scope is not None
         over_eps, over_k = self._model if whole else self._matrix
+        if not whole and not over_eps and (reason := self._why_none()):
+            return reason
         if not whole and lines <= TIGHT:  # the title above names the matrix
             return self._curves(over_eps, over_k, lines)
         tones = self._look.tones
@@ -95,6 +98,19 @@ class SweepPane(Picture):
         if whole:
             head.append(f"   {changed_text(over_eps)}", tones.muted)
         return Group(head, self._curves(over_eps, over_k, lines - 1))
+
+    def _why_none(self) -> Text | None:
+        """What the notice of other views says of a matrix that has nothing to count; None where it may have.
+
+        What it says to do next is left out: the keys it names do nothing here.
+        """
+        scope = self._scope
+        if scope is None or scope.name is None:
+            return None
+        one = subject(scope.session, scope.name, scope.definition)
+        if one.viewable:
+            return None
+        return Text("\n\n").join(notice(one, self._look, "").split("\n\n")[:2])
 
     def _curves(self, over_eps: list[Sweep], over_k: list[Sweep], lines: int) -> SweepView:
         assert self._scope is not None
