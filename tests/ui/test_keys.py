@@ -180,6 +180,18 @@ async def test_c_goes_round_the_tuned_checkpoints_and_keeps_the_matrix() -> None
         assert one.session is sessions[0]
 
 
+async def test_c_with_one_tuned_checkpoint_says_so_and_leaves_the_tree_as_it_is() -> None:
+    async with opened() as one:
+        await one.press("n")
+        rows, line = one.tree.last_line, one.tree.cursor_line
+        one.main.go_to("lm_head.weight")
+        await one.settle()
+        await one.press("c")
+        await one.settle()
+        assert one.tree.last_line == rows > line
+        assert "Only one tuned checkpoint is open." in one.notices
+
+
 async def test_help_explains_the_view_in_front_and_lists_the_keys() -> None:
     async with opened(size=(120, 160)) as one:
         await one.press("question_mark")

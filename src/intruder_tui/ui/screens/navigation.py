@@ -161,6 +161,9 @@ class Navigation(Scanning):
 
     def action_next_tuned(self) -> None:
         """Show the next tuned checkpoint; the matrix stays the same where it has it."""
+        if len(self._sessions) == 1:
+            self.notify("Only one tuned checkpoint is open.", markup=False)
+            return
         name = self.selected
         self._at = (self._at + 1) % len(self._sessions)
         if name is not None and self.session.has(name):
