@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from intruder_tui.cache import Cache
     from intruder_tui.checkpoint.pairs import Pairing
     from intruder_tui.definition import Definition
+    from intruder_tui.engine.session import Session
 
 INCOMPLETE = 1
 """Some matrix that should have an answer has none."""
@@ -118,12 +119,7 @@ def run_scan(
         try:
             answer_all(sessions, engine)
         except KeyboardInterrupt:
-            totals = [session.totals(definition) for session in sessions]
-            done, matrices = sum(t.answered for t in totals), sum(t.matrices for t in totals)
-            typer.echo(
-                f"interrupted: {done} of {matrices} matrices are in the cache; run it again to go on",
-                err=True,
-            )
+            typer.echo(_interrupted(sessions, definition), err=True)
             return INTERRUPTED
     if broken := next((session.broken for session in sessions if session.broken), ""):
         fail(broken)
@@ -151,6 +147,15 @@ def run_scan(
         why = "; ".join(pairing.notes) or "neither has a weight matrix"
         typer.echo(f"intruder-tui: nothing to analyse between {where}: {why}", err=True)
     return INCOMPLETE if failed or nothing else 0
+
+
+def _interrupted(sessions: list[Session], definition: Definition) -> str:
+    """How far a scan came; what an adapter leaves alone is never computed, and no part of either number."""
+    totals = [session.totals(definition) for session in sessions]
+    untouched = sum(pair.untouched for session in sessions for pair in session.pairing.pairs)
+    done = sum(one.answered for one in totals) - untouched
+    matrices = sum(one.matrices for one in totals) - untouched
+    return f"interrupted: {done} of {matrices} matrices are in the cache; run it again to go on"
 
 
 def _remarks(pairings: list[Pairing]) -> list[str]:

@@ -12,9 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from safetensors.numpy import save_file
 from tests.support.commands import PROGRAM, Q, interruptible, intruder_tui
+from tests.support.sessions import matrix_row, pairing
 
+from intruder_tui.cache import Cache
+from intruder_tui.cli import headless
+from intruder_tui.cli.scan import run_scan
+from intruder_tui.definition import Definition
 from intruder_tui.demo import DemoPaths
 
 
@@ -61,6 +67,19 @@ def test_ctrl_c_keeps_what_is_done(tmp_path: Path) -> None:
     found = re.search(r"^(\d+) results?,", kept.stdout, re.MULTILINE)
     assert found is not None, kept.stdout
     assert 2 <= int(found[1]) < len(names)
+
+
+def test_ctrl_c_counts_only_what_has_to_be_computed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(sessions: object, engine: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(headless, "answer_all", interrupt)
+    rows = [matrix_row(f"layers.{i}.q_proj.weight", untouched=i < 2) for i in range(5)]
+    assert run_scan([pairing(rows)] * 2, Definition(), Cache(tmp_path), "cpu") == 130
+    said = "interrupted: 0 of 6 matrices are in the cache; run it again to go on\n"
+    assert capsys.readouterr().err == said
 
 
 def test_ctrl_c_ends_show_with_130(demo_pair: DemoPaths, tmp_path: Path) -> None:
