@@ -47,6 +47,9 @@ def session_sentence(
         parts = [f"{unknown}, none analysed yet{others}"]
     elif totals.answered == 0:
         parts = [f"{numbers.plural(totals.matrices, 'matrix', 'matrices')}, none analysed"]
+    elif not totals.changed:
+        matrices = numbers.plural(totals.answered, "matrix", "matrices")
+        parts = [f"{matrices}{' analysed' if totals.failed else ''}, none of them changed: dW is zero"]
     else:
         matrices = numbers.plural(totals.answered, "matrix", "matrices")
         scope = matrices

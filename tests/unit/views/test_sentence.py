@@ -40,7 +40,12 @@ def totals(**given: int) -> Totals:
             totals(answered=25, unchanged=24),
             "No intruder dimension in the top 10 of 1 matrix analysed so far; 24 unchanged",
         ),
-        (totals(answered=224, unchanged=224), "No intruder dimension in the top 10 of 224 matrices"),
+        (totals(answered=224, unchanged=224), "224 matrices, none of them changed: dW is zero"),
+        (
+            totals(answered=220, unchanged=220, failed=4, refused=2),
+            "220 matrices analysed, none of them changed: dW is zero; 4 failed; 2 refused",
+        ),
+        (totals(answered=224, unchanged=223), "No intruder dimension in the top 10 of 224 matrices"),
         (
             totals(answered=223, failed=1),
             "No intruder dimension in the top 10 of 223 matrices analysed; 1 failed",
