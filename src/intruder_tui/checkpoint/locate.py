@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -71,7 +73,7 @@ def locate(argument: str) -> Located:
         CheckpointError: nothing there, nothing that is read, or a choice the person has to make.
     """
     try:
-        path = Path(argument).expanduser().absolute()
+        path = _typed(argument)
         mode = path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
         name = hub_name(argument)
@@ -90,6 +92,19 @@ def locate(argument: str) -> Located:
     if stat.S_ISDIR(mode):
         return _directory(argument, path)
     return _file(argument, path)
+
+
+def _typed(argument: str) -> Path:
+    """The absolute path of an argument, without `..` where that leads to the same place.
+
+    After a link to a directory it leads elsewhere.
+    """
+    path = Path(argument).expanduser().absolute()
+    plain = Path(os.path.normpath(path))
+    with contextlib.suppress(OSError):
+        if plain.samefile(path):
+            return plain
+    return path
 
 
 def _directory(argument: str, directory: Path) -> Located:
@@ -210,7 +225,7 @@ def _file_label(path: Path) -> str:
 def located_directory(argument: str) -> Path | None:
     """The directory an argument names, by path or in the hub cache; None when it is something else."""
     try:
-        path = Path(argument).expanduser().absolute()
+        path = _typed(argument)
         if path.exists():
             return path if path.is_dir() else None
         name = hub_name(argument)

@@ -135,7 +135,7 @@ def _cut_off(entries: dict[str, Any], start: int, size: int) -> str:
     needed = max((_place(entry, start).end for entry in entries.values()), default=start)
     if needed <= size:
         return ""
-    return f"cut off: its header needs {needed} bytes, the file has {size} (an interrupted download?)"
+    return f"cut off: its tensors need {needed} bytes, the file has {size} (an interrupted download?)"
 
 
 def _library_words(error: Exception) -> str:

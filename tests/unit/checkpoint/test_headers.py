@@ -123,7 +123,7 @@ def test_a_file_that_ends_too_early_is_called_cut_off(tmp_path: Path) -> None:
     os.truncate(whole, size // 2)
     with pytest.raises(CheckpointError) as caught:
         read_header(whole)
-    words = f"cut off: its header needs {size} bytes, the file has {size // 2} (an interrupted download?)"
+    words = f"cut off: its tensors need {size} bytes, the file has {size // 2} (an interrupted download?)"
     assert str(caught.value) == f"{whole}: {words}"
     os.truncate(whole, size + 1)
     with pytest.raises(CheckpointError, match="malformed header: incomplete metadata"):

@@ -49,6 +49,20 @@ def test_each_layout_is_found(tmp_path: Path) -> None:
         assert set(open_catalog(locate(str(argument))).tensors) == set(SHAPES)
 
 
+def test_two_dots_are_taken_out_where_that_leads_to_the_same_place(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere" / "runs"
+    elsewhere.mkdir(parents=True)
+    for directory in (tmp_path / "x", elsewhere.parent / "x"):
+        write_model(directory, SHAPES)
+    (tmp_path / "plain").mkdir()
+    (tmp_path / "link").symlink_to(elsewhere)
+    (file,) = locate(f"{tmp_path}/plain/../x").files
+    assert file == tmp_path / "x" / "model.safetensors"
+    (other,) = locate(f"{tmp_path}/link/../x").files
+    assert other.samefile(elsewhere.parent / "x" / "model.safetensors")
+    assert locate(f"{tmp_path}/x/../plain/../x").label == "x"
+
+
 def test_a_single_file_takes_precedence_and_the_index_is_mentioned(tmp_path: Path) -> None:
     write_model(tmp_path / "x", SHAPES, shards=2)
     write_sparse(tmp_path / "x" / "model.safetensors", {"only.weight": (2, 2)})
