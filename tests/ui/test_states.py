@@ -10,9 +10,10 @@ from tests.support.apps import TRUECOLOR, Opened, opened
 from tests.support.engines import SilentEngine
 from tests.support.llama import REFUSED, SAME, STRONG, llama_results, llama_rows, llama_session
 from tests.support.results import bounded
-from tests.support.sessions import finished, session
+from tests.support.sessions import finished, matrix_row, other_row, session
 from textual.widgets import ContentSwitcher
 
+from intruder_tui.checkpoint.pairs import RowKind
 from intruder_tui.definition import Definition
 from intruder_tui.engine.jobs import Job
 from intruder_tui.engine.protocol import Broken, Dropped, Failed, Ready, Stage
@@ -126,7 +127,7 @@ async def test_rows_that_can_not_be_analysed_say_why() -> None:
         for name, words in (
             (REFUSED, ("Can't be compared", "base is 160 x 96, tuned is 160 x 104")),
             ("lm_head.weight", ("On one side only", "only in the base")),
-            ("model.norm.weight", ("Not a weight matrix", "one-dimensional")),
+            ("model.norm.weight", ("Not a weight matrix", "one-dimensional", "Only two-dimensional")),
             (SAME, ("Unchanged", "dW is zero")),
         ):
             await select(one, name)
@@ -135,6 +136,29 @@ async def test_rows_that_can_not_be_analysed_say_why() -> None:
             for word in words:
                 assert word in text
         assert one.engine.submitted == []
+
+
+async def test_a_matrix_outside_the_count_says_so_and_what_enter_does() -> None:
+    head = matrix_row("lm_head.weight", (256, 96))
+    alone = matrix_row("model.embed_tokens.weight", (256, 96), untouched=True)
+    mask = other_row("causal.weight", RowKind.SKIPPED, (8, 8), "buffer: not a trained weight (8 x 8)")
+    head, alone = (
+        replace(row, kind=RowKind.SKIPPED, reason="output head: not counted") for row in (head, alone)
+    )
+    rows = [mask, alone, head, matrix_row(FIRST)]
+    engine = SilentEngine()
+    async with opened(session(rows, engine, {}), engine=engine) as one:
+        for row, following in (
+            (mask, ""),
+            (alone, "The tuned checkpoint leaves it as it is: dW is zero, so there is nothing to analyse."),
+            (head, "Enter analyses it all the same."),
+        ):
+            await select(one, row.name)
+            assert one.main.query_one(ContentSwitcher).current == "notice"
+            reason = "Not a weight matrix" if row is mask else "Left out of the count"
+            assert one.main._pane.said == f"{reason} {row.reason} {following}".strip()
+            await one.press("enter")
+        assert engine.submitted == [(head.name, True)]
 
 
 async def test_bounds_show_as_bounds_and_eps_between_them_as_undecided() -> None:

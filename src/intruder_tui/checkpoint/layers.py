@@ -149,9 +149,10 @@ def _is_expert_stack(module: str, last: str) -> bool:
     return "moe" in module and "linear" in last.lower()
 
 
+_COUNTED = "the count is of the linear layers inside the model, as in the paper"
 _REASONS = {
-    Role.EMBEDDING: "embedding: only linear layers by default, as in the paper",
-    Role.HEAD: "output head: only the layers inside the model by default, as in the paper",
+    Role.EMBEDDING: f"embedding: {_COUNTED}",
+    Role.HEAD: f"output head: {_COUNTED}",
     Role.NORM: "norm: not a matrix ({shape})",
     Role.BIAS: "bias: not a matrix ({shape})",
     Role.BUFFER: "buffer: not a trained weight ({shape})",

@@ -116,8 +116,6 @@ def finding(one: Subject, look: Look) -> Text:
             words = "Queued."
         case State.COMPUTING:
             words = f"Computing: {_stage(one)}."
-        case State.IDLE if one.row.kind is RowKind.SKIPPED:
-            words = f"Not analysed by default: {one.reason}. {enter} analyses it all the same."
         case State.IDLE:
             words = f"Not analysed yet. {enter} analyses this matrix, {look.keys['scan']} all of them."
         case _:
@@ -155,7 +153,16 @@ def notice(one: Subject, look: Look, log: str) -> Text:
         case _ if one.result is not None:
             head, style = "Unchanged", tones.strong
             reason, following = matrix_sentence(one.result, one.definition, look.glyphs), ""
+        case _ if one.row.pair is not None:
+            head, style = "Left out of the count", tones.strong
+            following = f"{at_start(look.keys['tree.enter'])} analyses it all the same."
+            if one.row.pair.untouched:
+                following = (
+                    "The tuned checkpoint leaves it as it is: dW is zero, so there is nothing to analyse."
+                )
         case _:
             head, style = "Not a weight matrix", tones.strong
-            following = "Only two-dimensional weights are analysed, as in the paper."
+            following = ""
+            if len(one.row.shape) != 2:
+                following = "Only two-dimensional weights are analysed, as in the paper."
     return Text.assemble((head, style), "\n\n", reason, "\n\n" if following else "", (following, tones.muted))

@@ -80,7 +80,7 @@ def test_where_no_shapes_fit_the_note_gives_the_numbers_in_few_lines(tmp_path: P
 def test_where_no_linear_layer_is_on_both_sides_the_note_says_what_is(tmp_path: Path) -> None:
     write_sparse(tmp_path / "a.safetensors", {"model.embed_tokens.weight": (8, 4)})
     (note,) = open_pairing(str(tmp_path / "a.safetensors"), str(tmp_path / "a.safetensors")).notes[1:]
-    assert note.startswith("model.embed_tokens.weight: embedding: only linear layers by default")
+    assert note.startswith("model.embed_tokens.weight: embedding: the count is of the linear layers")
 
 
 @pytest.mark.parametrize("dtype", ["I8", "U8", "I32", "BOOL", "I64"])
