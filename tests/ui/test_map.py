@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from tests.support.apps import TRUECOLOR, Opened, opened
-from tests.support.llama import STRONG, llama_results
+from tests.support.llama import STRONG, WEAK, llama_results
 from tests.support.sessions import keep_study, study_of
 from tests.support.studies import random_cosines
 
@@ -17,10 +17,16 @@ from intruder_tui.views.extent import Extent, leading
 
 Q = 96
 WHOLE = leading(Q, Q)
+K_PROJ = "model.layers.0.self_attn.k_proj.weight"
 
 
 def below(one: Opened) -> str:
     return one.line("#readout")
+
+
+async def select(one: Opened, name: str) -> None:
+    one.main.go_to(name)
+    await one.pilot.pause()
 
 
 async def deliver(one: Opened, side: Side = Side.LEFT) -> None:
@@ -62,14 +68,62 @@ async def test_the_window_follows_the_cursor_beyond_k() -> None:
         assert one.map.cursor == (0, 0)
 
 
-async def test_a_window_stays_when_k_changes_and_the_leading_one_follows_it() -> None:
+@pytest.mark.parametrize("away", [("G", "l"), ("shift+down",), ("z",), ("Z",)])
+async def test_another_k_shows_its_leading_vectors_from_any_window(away: tuple[str, ...]) -> None:
     async with opened() as one:
         await one.press("n", "tab", "plus")
         assert one.map.extent == leading(11, Q)
-        await one.press("shift+down")
-        window = one.map.extent
+        await one.press(*away)
+        assert one.map.extent != leading(11, Q)
         await one.press("plus")
+        assert one.map.extent == leading(12, Q)
+        assert one.map.extent.holds(*one.map.cursor)
+
+
+async def test_another_matrix_shows_its_leading_vectors() -> None:
+    async with opened() as one:
+        await one.press("n", "tab", "Z", "shift+down")
+        window = one.map.extent
+        assert window.top > 0
+        await one.press("u", "right_square_bracket", "2", "1")
         assert one.map.extent == window
+        await one.press("n")
+        assert one.main.selected == WEAK
+        assert one.map.extent == leading(10, Q)
+
+
+async def test_the_whole_matrix_stays_the_whole_one_whatever_k_and_matrix() -> None:
+    async with opened() as one:
+        await one.press("n", "tab", "w", "plus")
+        assert one.map.extent == WHOLE
+        await select(one, K_PROJ)
+        assert one.map.extent == leading(48, 48)
+        await select(one, STRONG)
+        assert one.map.extent == WHOLE
+        await one.press("w")
+        assert one.map.extent == leading(11, Q)
+
+
+async def test_the_title_says_where_a_window_is() -> None:
+    async with opened() as one:
+        await one.press("n", "tab")
+        assert one.line("#title").startswith(f"{STRONG}   96 × 96")
+        await one.press("G", "l")
+        assert one.line("#title").startswith(f"{STRONG}   tuned 2–11   base 0–9   96 × 96")
+        await one.press("w")
+        assert one.line("#title").startswith(f"{STRONG}   all vectors   96 × 96")
+        await one.press("w")
+        assert one.line("#title").startswith(f"{STRONG}   96 × 96")
+        await one.press("z", "3")
+        assert "tuned" not in one.line("#title")
+        await one.press("1")
+        assert one.line("#title").startswith(f"{STRONG}   tuned 5–9   base 5–9   96 × 96")
+
+
+async def test_a_narrow_title_says_where_a_window_is_before_the_shape() -> None:
+    async with opened(size=(80, 24)) as one:
+        await one.press("n", "tab", "G", "l")
+        assert f"{STRONG}   tuned 2–11" in one.text()
 
 
 async def test_a_pooled_cell_says_what_it_covers() -> None:
@@ -190,17 +244,6 @@ async def test_both_sides_are_asked_for_where_both_are_shown() -> None:
     async with opened() as one:
         await one.press("n", "tab", "U", "W")
         assert [study.side for study in one.engine.studies] == [Side.LEFT, Side.RIGHT]
-
-
-async def test_another_matrix_keeps_the_window_where_it_is_as_large() -> None:
-    async with opened() as one:
-        await one.press("n", "tab", "Z", "shift+down")
-        window = one.map.extent
-        assert window.top > 0
-        await one.press("u")
-        assert one.map.extent == window
-        await one.press("n")
-        assert one.map.extent.within(Q) == one.map.extent
 
 
 @pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 40), (200, 60)])

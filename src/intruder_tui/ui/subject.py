@@ -77,9 +77,11 @@ def subject(session: Session, name: str, definition: Definition, seconds: float 
     )
 
 
-def title(one: Subject, look: Look) -> Text:
-    """Name, shape, stored types, tier."""
+def title(one: Subject, look: Look, window: str = "") -> Text:
+    """Name, the window of the matrix that is shown where it is a part of its own, shape, stored types, tier."""
     text = Text(printable(one.name), look.tones.strong)
+    if window:
+        text.append(f"   {window}", look.tones.active)
     facts = [numbers.shape(one.row.shape, look.glyphs), printable(one.row.dtype)]
     if one.row.pair is not None and one.row.pair.rule != "exact":
         facts.append(printable(one.row.pair.rule))

@@ -68,12 +68,32 @@ class HeatmapMap(MapCanvas):
 
     # What is shown -------------------------------------------------------------------------------
 
-    def tell(self, fields: Sequence[Field], k: int, eps: float) -> None:
-        """Show the side in force, the first of `fields`, and where both are wanted the other one too."""
-        if self._fields and self._fields[0].size != fields[0].size:
+    def tell(self, fields: Sequence[Field], k: int, eps: float, *, anew: bool) -> None:
+        """Show the side in force, the first of `fields`, and where both are wanted the other one too.
+
+        Another k, or another matrix (`anew`), is shown from its leading k x k on; who looks at the whole
+        matrix goes on doing so.
+        """
+        whole, k = self.whole, max(1, k)
+        if anew or k != self._k:
             self._extent = None
-        self._fields, self._k, self._eps = fields, max(1, k), eps
+        self._fields, self._k, self._eps = fields, k, eps
+        if whole:
+            self._extent = leading(self._count, self._count)
         self._rebuild()
+
+    @property
+    def whole(self) -> bool:
+        """Whether every vector is shown, asked for by the person and not because k says so."""
+        return self._extent == leading(self._count, self._count)
+
+    @property
+    def apart(self) -> tuple[range, range] | None:
+        """The base and tuned vectors of the window, where it is not the leading k x k."""
+        window = self._extent
+        if window is None or window == leading(self._k, self._count):
+            return None
+        return range(window.top, window.top + window.span), range(window.left, window.left + window.span)
 
     @property
     def cursor(self) -> tuple[int, int]:
@@ -190,8 +210,8 @@ class HeatmapMap(MapCanvas):
 
     def action_whole(self) -> None:
         """Show all vectors, or the leading k again."""
-        whole = leading(self._count, self._count)
-        self._show(leading(self._k, self._count) if self.extent == whole else whole, self._cursor)
+        every = leading(self._count, self._count)
+        self._show(leading(self._k, self._count) if self.extent == every else every, self._cursor)
 
     def action_compute(self) -> None:
         """Ask for every cosine, or take that back."""

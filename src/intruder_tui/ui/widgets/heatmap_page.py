@@ -42,10 +42,22 @@ class HeatmapPage(Vertical):
         """The words below the map."""
         return self.query_one("#readout", Line).text
 
+    @property
+    def window(self) -> str:
+        """Where the map's window is; "" for the leading k x k."""
+        apart, to = self.map.apart, self._look.glyphs.to
+        if apart is None:
+            return ""
+        if self.map.whole:
+            return "all vectors"
+        base, tuned = (f"{ranks.start}{to}{ranks.stop - 1}" for ranks in apart)
+        return f"tuned {tuned}   base {base}"
+
     def feed(self, one: Subject, desk: Desk | None) -> None:
         """Give the map what is known of a subject."""
+        anew = self._subject is None or self._subject.name != one.name
         self._subject, self._desk = one, desk
-        self.map.tell(readout.fields(one, desk), one.places, one.definition.eps)
+        self.map.tell(readout.fields(one, desk), one.places, one.definition.eps, anew=anew)
 
     def tell(self, one: Subject, desk: Desk | None) -> None:
         """Show a subject; `desk` has, or could be asked for, every cosine of it."""

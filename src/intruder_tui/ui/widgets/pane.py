@@ -123,7 +123,6 @@ class MatrixPane(Vertical):
         """Show another subject, or the same one changed."""
         anew = scope.differs(self._scope)
         self._subject, self._scope, self._log = one, scope, log
-        self.query_one("#title", Line).show(words.title(one, self._look))
         self.query_one("#finding", Line).show(words.finding(one, self._look))
         if self._view in WHOLE and not anew:
             self.changed()
@@ -131,6 +130,7 @@ class MatrixPane(Vertical):
             self._tell_view(one)
         if not one.viewable:
             self.query_one(Notice).tell(one.name, words.notice(one, self._look, log))
+        self._tell_title(one)
         self._switch()
 
     def tell_time(self, one: Subject) -> None:
@@ -193,7 +193,15 @@ class MatrixPane(Vertical):
     def _show_page(self) -> None:
         if self._subject is not None and not self._noticed:
             self._tell_view(self._subject)
+        if self._subject is not None:
+            self._tell_title(self._subject)
         self._switch()
+
+    def _tell_title(self, one: Subject) -> None:
+        """The matrix, and in the heatmap which window of it is shown."""
+        mapped = self._view is View.HEATMAP and one.viewable
+        window = self.query_one(HeatmapPage).window if mapped else ""
+        self.query_one("#title", Line).show(words.title(one, self._look, window))
 
     def on_cursor_moved(self, event: CursorMoved) -> None:
         """One cursor for the map and the table."""
@@ -205,6 +213,8 @@ class MatrixPane(Vertical):
             whole = readout.fields(self._subject, self._desk)[0].whole
             self.query_one(IntruderPage).plot(self._subject, event.tuned, whole)
         heatmap.read_out()
+        if self._subject is not None:
+            self._tell_title(self._subject)
 
     def _tell_view(self, one: Subject) -> None:
         match self._view:
