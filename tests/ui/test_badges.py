@@ -35,7 +35,7 @@ def test_a_group_is_open_until_all_its_rows_are_known() -> None:
         one.apply(finished(one, leaf.row))
         badges.forget(leaf.row or "", leaf)
     assert badges.of(layer) == Badge("2", tone=Tone.ACCENT)
-    assert badges.of(group(top, "model.layers")) == Badge("2", tone=Tone.ACCENT)
+    assert badges.of(group(top, "model.layers")) == Badge("2!", tone=Tone.ACCENT)
     assert badges.of(group(top, "model.layers", "1", "mlp")) == Badge("··")
 
 
@@ -59,7 +59,7 @@ def test_groups_sum_to_the_session_s_total() -> None:
         definition = Definition(eps=eps)
         badge = Badges(one, definition, UNICODE).of(group(top, "model.layers"))
         total = one.totals(definition).intruders
-        assert badge.mark == (str(total) if total else "!")
+        assert badge.mark == (f"{total}!" if total else "!")
 
 
 def test_a_failure_shows_on_its_groups() -> None:

@@ -315,7 +315,7 @@ async def test_an_answer_to_a_hidden_row_is_counted_when_it_is_shown_again() -> 
         await one.press("escape")
         assert one.tree._badges is not None
         layers = [node.data for node in one.tree.root.children if node.data and node.data.row is None]
-        assert one.tree._badges.of(layers[0]).mark == "1"
+        assert one.tree._badges.of(layers[0]).mark == "1!"
 
 
 async def test_a_kept_filter_that_hides_the_row_goes_to_the_first_it_leaves() -> None:

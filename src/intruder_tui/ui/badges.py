@@ -13,6 +13,8 @@ from intruder_tui.ui.outline import Branch
 from intruder_tui.views.glyphs import Glyphs
 
 MOST_DOTS = 4
+MOST_MARKED = 999
+"""Counts of a group beside which there is room for the mark of a failure in it."""
 
 
 class Tone(Enum):
@@ -95,14 +97,17 @@ class Badges:
             case State.SKIPPED:
                 return Badge(glyphs.failed, tone=Tone.WARNING) if kind is RowKind.REFUSED else Badge("")
         sums = self._measure(name)
+        sign = glyphs.undecided if sums.undecided else ""
+        if session.refining(name) and session.stage(name):
+            sign = glyphs.computing[self.phase]
         if sums.count:
-            open_mark = glyphs.undecided if sums.undecided else ""
-            return Badge(f"{sums.count}{open_mark}", min(sums.count, MOST_DOTS), Tone.ACCENT)
-        return Badge(glyphs.undecided if sums.undecided else glyphs.none)
+            return Badge(f"{sums.count}{sign}", min(sums.count, MOST_DOTS), Tone.ACCENT)
+        return Badge(sign or glyphs.none)
 
     def _group(self, sums: _Sum) -> Badge:
         if sums.count:
-            return Badge(str(sums.count), tone=Tone.ACCENT)
+            lacking = self._glyphs.failed if sums.failed and sums.count <= MOST_MARKED else ""
+            return Badge(f"{sums.count}{lacking}", tone=Tone.ACCENT)
         if sums.open:
             return Badge(self._glyphs.idle)
         if sums.failed:

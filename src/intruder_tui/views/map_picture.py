@@ -172,7 +172,7 @@ class MapPicture:
         tone = tones(self.mode)
         level = self._level(cell)
         if level is None:
-            return tone.warning if cell.failed and cell.low is None else tone.muted
+            return tone.warning if self._text(cell, self.size) == self.glyphs.failed else tone.muted
         if not self.mode.ramp or not self.glyphs.half:
             return tone.accent if self.map.measure is Measure.COUNT else tone.text
         colours = ramp(self.mode, self.colourmap)
@@ -197,6 +197,12 @@ class MapPicture:
         return max((c.low for c in cells if c is not None and c.low), default=1.0)
 
     def _text(self, cell: Cell, width: int) -> str:
+        """A value, marked where there is room and what failed is missing in it; else a sign of the state."""
+        text, failed = self._value(cell, width), self.glyphs.failed
+        lacking = cell.failed and cell.low is not None and text not in (failed, self.glyphs.idle)
+        return text + failed if lacking and cell_len(text + failed) <= width else text
+
+    def _value(self, cell: Cell, width: int) -> str:
         glyphs, low, high = self.glyphs, cell.low, cell.high
         if low is None or high is None:
             if cell.failed:
@@ -206,7 +212,7 @@ class MapPicture:
             return glyphs.unchanged
         match self.map.measure:
             case Measure.COUNT if high == 0:
-                return glyphs.idle if cell.missing else glyphs.none
+                return glyphs.idle if cell.missing else glyphs.failed if cell.failed else glyphs.none
             case Measure.COUNT:
                 text = f"{low:.0f}{glyphs.undecided if high > low else ''}"
             case Measure.LOWEST:
@@ -243,6 +249,8 @@ class MapPicture:
             text = f"in tenths{of}: {text}"
         if len(self.edges) - 1 < len(self.map.layers):
             text = f"{self.edges[1]} layers a column; {text}"
+        if self.map.total.failed:
+            text += f"; {glyphs.failed} failed or refused, left out of totals"
         if self.map.refused:
             text += f"; {self.map.refused} refused"
         return wrap(text, max(1, self.width))

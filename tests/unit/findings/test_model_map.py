@@ -142,9 +142,23 @@ def test_golden_text() -> None:
         "mlp.gate_proj      ..   ..   ..   ..     ..",
         "mlp.up_proj        ..   ..   !    ..      !",
         "mlp.down_proj      ..   ..   ..   1       1",
-        "sum                ..   2    !    1       3",
-        "intruders in the top k; - none, ~ more undecided; 1 refused",
+        "sum                ..   2    !    1      3!",
+        "intruders in the top k; - none, ~ more undecided; ! failed",
+        "or refused, left out of totals; 1 refused",
     ]
+
+
+def test_totals_over_a_failure_say_that_they_lack_it() -> None:
+    lines = drawn(MapPicture(model_map(llama(), Definition()), 80, None, ColourMode.NONE, ASCII), 80)
+    by_name = {line.split()[0]: line.split()[1:] for line in lines[:-2]}
+    assert by_name["mlp.up_proj"] == ["-", "-", "!", "-", "!"]
+    assert by_name["sum"] == ["-", "2", "!", "1", "3!"]
+    assert by_name["mlp.gate_proj"] == ["-"] * 5
+    lowest = drawn(MapPicture(model_map(llama(), Definition(), Measure.LOWEST), 80, glyphs=ASCII), 80)
+    assert next(line for line in lowest if line.startswith("least")).split()[-1].endswith("!")
+    assert all(len(line) <= 80 for line in lines)
+    sound = session([matrix_row(SAME, (48, 48))], SilentEngine(), {SAME: clean(48, 48)}, [SAME])
+    assert "!" not in "".join(drawn(MapPicture(model_map(sound, Definition()), 80), 80))
 
 
 @pytest.mark.parametrize("width", [30, 44, 80, 200])
