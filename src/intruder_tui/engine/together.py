@@ -14,7 +14,7 @@ from intruder_tui.engine.jobs import Job
 from intruder_tui.engine.weights import Weights, read_weights
 from intruder_tui.spectral import SpectralError, compare_together
 
-TOGETHER = "computing with others of its shape"
+TOGETHER = "factorising with others of its shape"
 """The stage of a batch's jobs, which they enter and leave together."""
 
 
