@@ -41,7 +41,9 @@ def plain() -> Look:
 
 def state(pending: int = 0, names: tuple[str, str] = ("Llama-2-7b", "magicoder-lora-r16")) -> HeaderState:
     totals = Totals(3, 2, 0, 112, 0, pending, 224)
-    return HeaderState(*names, (1, 1), Definition(), "cuda:0 NVIDIA H200", totals, 41.0 if pending else None)
+    left = 41.0 if pending else None
+    device = "cuda:0 NVIDIA H200"
+    return HeaderState(*names, (1, 1), Definition(), device, totals, left, scanning=pending > 1)
 
 
 def test_a_wide_header_tells_everything(plain: Look) -> None:
@@ -119,6 +121,7 @@ def test_cursor_moves_come_last_among_the_actions() -> None:
 
 def test_progress_of_a_single_matrix_is_no_progress(plain: Look) -> None:
     assert "112/224" not in header_text(state(1), plain, 118).plain
+    assert "112/224" in header_text(replace(state(1), scanning=True), plain, 118).plain
 
 
 @pytest.mark.parametrize("width", [20, 58, 78, 118])

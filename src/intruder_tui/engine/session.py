@@ -42,6 +42,7 @@ class Session(Ledger):
         self._definition = definition if definition is not None else Definition()
         self._depth = depth
         self._asked: dict[str, Job] = {}
+        self._several = False
         self._loaded: tuple[str, MatrixResult] | None = None
         self._unprimed = [row.name for row in reversed(pairing.rows) if self._computable(row.name)]
 
@@ -86,6 +87,11 @@ class Session(Ledger):
         queued = [job for name, job in self._asked.items() if states[name] in PENDING]
         return queued + [self._job(name).exactly for name in self._refining]
 
+    @property
+    def scanning(self) -> bool:
+        """Whether something has not come of several things asked for, each before all others had come."""
+        return self._several and self._under_way()
+
     def prime(self, most: int | None = None) -> list[str]:
         """Look up to `most` untried rows (None: all) in the cache; the names that had an answer.
 
@@ -114,6 +120,7 @@ class Session(Ledger):
         if state in _AT_REST or state is State.FAILED:
             if self._recall(name):
                 return
+            self._several = self._under_way()
             self._states[name] = State.QUEUED
             self._reasons.pop(name, None)
         elif not (state is State.QUEUED and urgent):
@@ -138,6 +145,8 @@ class Session(Ledger):
         key = self._cache.find(exact)
         if key is not None and self._take(name, key):
             return
+        if name not in self._refining:
+            self._several = self._under_way()
         self._refining.add(name)
         self._engine.submit(exact, urgent=urgent)
 
@@ -194,6 +203,10 @@ class Session(Ledger):
         return [job.name]
 
     # Inner workings ------------------------------------------------------------------------------
+
+    def _under_way(self) -> bool:
+        """Whether anything is pending; the last asked for is looked at first, as it comes last in a scan."""
+        return bool(self._refining) or any(self._states[name] in PENDING for name in reversed(self._asked))
 
     def _computable(self, name: str) -> bool:
         pair = self._rows[name].pair

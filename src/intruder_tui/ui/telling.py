@@ -46,6 +46,7 @@ def header_state(
         paused,
         study,
         _elsewhere(session, sessions, definition),
+        session.scanning,
     )
 
 
@@ -54,7 +55,7 @@ def _elsewhere(
 ) -> tuple[str, Totals] | None:
     """The first other session that is being scanned: its label and its sums."""
     for other in sessions:
-        if other is not session and len(other.pending()) > 1:
+        if other is not session and other.scanning:
             return printable(other.pairing.tuned.label), other.totals(definition)
     return None
 

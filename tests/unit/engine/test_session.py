@@ -79,6 +79,19 @@ def test_a_request_goes_through_its_states(session: Session, silent: SilentEngin
     assert session.state(Q) is State.IDLE
 
 
+def test_a_scan_goes_on_until_its_last_answer(session: Session) -> None:
+    session.request(Q)
+    session.request(Q)  # looked at again
+    assert not session.scanning  # one matrix alone
+    session.request(V)
+    session.apply(Dropped(job(session, Q)))
+    assert session.scanning
+    session.apply(Failed(job(session, V), "no memory"))
+    assert not session.scanning
+    session.request(Q)
+    assert not session.scanning
+
+
 def test_rows_that_cannot_be_computed_are_left_alone(session: Session, silent: SilentEngine) -> None:
     session.request(NORM)
     session.request(K_UNTOUCHED)

@@ -26,7 +26,8 @@ class HeaderState:
     """What the header tells; `position` is (this one, of how many) tuned ones, `left` seconds to go.
 
     `paused` says that only what a person looks at is computed; `study` is what was asked for beside that.
-    `elsewhere` is another tuned checkpoint that is being scanned, with its sums.
+    `elsewhere` is another tuned checkpoint that is being scanned, with its sums. `scanning` says that what is
+    pending is of several matrices: one alone has no bar.
     """
 
     base: str
@@ -39,6 +40,7 @@ class HeaderState:
     paused: bool = False
     study: UnderWay | None = None
     elsewhere: tuple[str, Totals] | None = None
+    scanning: bool = False
 
 
 def header_text(state: HeaderState, look: Look, width: int) -> Text:
@@ -82,7 +84,7 @@ def _choices(
 
 def _progress(state: HeaderState, look: Look) -> tuple[str, str]:
     totals = state.totals
-    if totals.pending < (1 if state.paused else 2):
+    if not totals.pending or not (state.scanning or state.paused):
         if state.elsewhere is not None:
             return _elsewhere(*state.elsewhere, look, paused=state.paused)
         return ("paused", "paused") if state.paused else ("", "")
