@@ -18,6 +18,7 @@ from intruder_tui.definition import Side
 from intruder_tui.engine.jobs import Study
 from intruder_tui.engine.protocol import Dropped, Failed, Stage
 from intruder_tui.studies.answers import StudyKind
+from intruder_tui.ui import studying
 from intruder_tui.ui.app import IntruderApp
 from intruder_tui.ui.keymap import places
 from intruder_tui.ui.keys import every_key, spelled
@@ -56,7 +57,8 @@ async def test_w_is_answered_at_once_in_the_default_window(size: tuple[int, int]
         assert "factorising" not in one.line("#header")
 
 
-async def test_a_study_is_told_in_every_view_and_on_every_matrix() -> None:
+async def test_a_study_is_told_in_every_view_and_on_every_matrix(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(studying, "WORTH_TELLING", 0.0)
     async with opened(size=(140, 34)) as one:
         study = await ask(one)
         one.engine.say(Stage(study, "factorising tuned"))

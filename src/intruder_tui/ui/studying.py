@@ -15,7 +15,7 @@ from intruder_tui.studies.answers import StudyKind
 from intruder_tui.ui.keys import at_start
 from intruder_tui.ui.look import Look
 from intruder_tui.ui.outline import short_name
-from intruder_tui.ui.stopwatch import Stopwatch
+from intruder_tui.ui.stopwatch import WORTH_TELLING, Stopwatch
 from intruder_tui.views import numbers
 
 KEYS = {
@@ -28,7 +28,10 @@ KEYS = {
 
 @dataclass(frozen=True, slots=True)
 class UnderWay:
-    """The study that runs, or waits first; `seconds` at its stage, `others` wait behind it."""
+    """The study that runs, or waits first; `others` wait behind it.
+
+    `seconds` at its stage are None until they are worth telling: beside other times 0:00 reads as an end.
+    """
 
     study: Study
     stage: str
@@ -45,7 +48,7 @@ class UnderWay:
             f"{what} of {matrix(self.study)}: {stage}{time}{more}",
             f"{what}: {stage}{time}{more}",
             f"{what}: {stage}{time}",
-            f"{what}{time or ': queued'}",
+            f"{what}{time if self.stage else ': queued'}",
         ]
 
 
@@ -74,7 +77,8 @@ def under_way(sessions: Sequence[Session], stopwatch: Stopwatch) -> UnderWay | N
         return None
     study, stage = next((one for one in found if one[1]), found[0])
     seconds = stopwatch.seconds(study) if stage else None
-    return UnderWay(study, printable(stage, 100), seconds, len(found) - 1)
+    told = seconds if seconds is not None and seconds >= WORTH_TELLING else None
+    return UnderWay(study, printable(stage, 100), told, len(found) - 1)
 
 
 def stoppable(sessions: Sequence[Session], name: str) -> frozenset[str]:

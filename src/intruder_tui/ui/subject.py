@@ -18,12 +18,10 @@ from intruder_tui.results import MatrixResult
 from intruder_tui.ui import studying
 from intruder_tui.ui.keys import at_start
 from intruder_tui.ui.look import Look
+from intruder_tui.ui.stopwatch import WORTH_TELLING
 from intruder_tui.views import numbers
 from intruder_tui.views.report import TIERS
 from intruder_tui.views.sentence import matrix_sentence, remarks
-
-WORTH_TELLING = 2.0
-"""Seconds that a stage has to last before its time is told."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -78,7 +76,7 @@ def subject(session: Session, name: str, definition: Definition, seconds: float 
 
 
 def title(one: Subject, look: Look, window: str = "") -> Text:
-    """Name, the window of the matrix that is shown where it is a part of its own, shape, stored types, tier."""
+    """Name, the window of the matrix shown where it is a part of its own, shape, stored types, tier."""
     text = Text(printable(one.name), look.tones.strong)
     if window:
         text.append(f"   {window}", look.tones.active)
