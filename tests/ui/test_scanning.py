@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from tests.support.apps import Opened, opened
 from tests.support.engines import SilentEngine
 from tests.support.llama import STRONG, llama_results, llama_rows, llama_session
 from tests.support.results import bounded
-from tests.support.sessions import finished, session
+from tests.support.sessions import finished, key_of, session
 
 from intruder_tui.engine.jobs import Job
-from intruder_tui.engine.protocol import Stage
+from intruder_tui.engine.protocol import Finished, Stage
 from intruder_tui.findings.ledger import State
 from intruder_tui.ui import subject
 
@@ -36,6 +38,22 @@ async def test_p_holds_the_scan_back_and_p_lets_it_go_on() -> None:
         await one.settle()
         assert not engine.held
         assert "paused" not in one.line("#header")
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 34)])
+async def test_the_bar_stays_until_the_last_answer_is_in(size: tuple[int, int]) -> None:
+    engine = SilentEngine()
+    async with opened(llama_session(engine), engine=engine, size=size) as one:
+        await one.press("a")
+        *others, last = one.session.pending()
+        for each in others:
+            engine.say(finished(one.session, each.name))
+        await one.settle()
+        assert "25/26" in one.line("#header")
+        assert "▕" in one.line("#header")
+        engine.say(finished(one.session, last.name))
+        await one.settle()
+        assert "▕" not in one.line("#header")
 
 
 async def test_a_goes_on_with_a_paused_scan_and_then_stops_it() -> None:
@@ -84,10 +102,24 @@ async def test_bounds_say_that_their_values_are_on_their_way() -> None:
         await one.settle()
         assert one.session.refining(STRONG)
         assert "Its values are queued." in one.line("#finding")
+        assert "Exact values are queued. W computes all cosines" in words(one)
         engine.say(Stage(job_of_values(one), "factorising base"))
         await one.settle()
         assert one.session.state(STRONG) is State.DONE
         assert "Its values are being computed: factorising base." in one.line("#finding")
+        assert "Exact values are being computed: factorising base. W computes all" in words(one)
+        assert "not known yet: exact values are being computed" in words(one)
+        assert re.search(r"q_proj +● +1[◐◑]", one.text())
+        one.session._cache.results.update(llama_results())
+        engine.say(Finished(job_of_values(one), key_of(job_of_values(one).pair), 1.0))
+        await one.settle()
+        assert "being computed" not in one.text()
+        assert not re.search(r"q_proj +● +1[◐◑]", one.text())
+
+
+def words(one: Opened) -> str:
+    """The pane in front, its lines joined."""
+    return " ".join(word for word in one.text().split() if word not in "▕│")
 
 
 def job_of_values(one: Opened) -> Job:

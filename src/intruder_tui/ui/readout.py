@@ -62,12 +62,19 @@ def remark(
         if reason := desk.reason(one.name, StudyKind.COSINES, field.side):
             return f"All cosines of side {sides}: {printable(reason, 400)}"
     count = missing[0].size
-    known = f"only the leading {missing[0].reach}" if missing[0].reach else "none"
     size = decimal(int(STORED * count * count * len(missing)))
-    return (
-        f"Of {numbers.shape((count, count), look.glyphs)} cosines {known} are known. {key} computes all of "
-        f"side {sides}: it factorises both weights, and keeps {size} in the cache."
-    )
+    cost = f"it factorises both weights, and keeps {size} in the cache"
+    if one.refining:
+        stage = f": {printable(one.stage, 100)}" if one.stage else ""
+        return f"{at_start(_exact(one))}{stage}. {key} computes all cosines of side {sides}: {cost}."
+    known = f"only the leading {missing[0].reach}" if missing[0].reach else "none"
+    cosines = f"{numbers.shape((count, count), look.glyphs)} cosines"
+    return f"Of {cosines} {known} are known. {key} computes all of side {sides}: {cost}."
+
+
+def _exact(one: Subject) -> str:
+    """How far the values behind the bounds are."""
+    return f"exact values are {'being computed' if one.stage else 'queued'}"
 
 
 def read_out(
@@ -104,7 +111,10 @@ def read_out(
     text.append("\n")
     if None in values and any(field.whole is None for field in shown):
         key = look.keys["map.compute"]
-        text.append(f"not known: {key} computes all cosines (a factorisation of both weights)", tones.muted)
+        words = f"not known: {key} computes all cosines (a factorisation of both weights)"
+        if one.refining:
+            words = f"not known yet: {_exact(one)}"
+        text.append(words, tones.muted)
     elif len(columns) > 1:
         text.append_text(_pooled_column(shown, columns, one.definition, look))
     else:
