@@ -54,8 +54,7 @@ def compare_exact(
         return unchanged(pair)
     return compare_matrices(
         pair,
-        *pair.matrices(),
-        pair.difference(),
+        *pair.parts(),
         limit=limit,
         block=block,
         window=window,

@@ -81,10 +81,10 @@ class Pair:
         base, tuned = Stored(self.wide_base, self.unit), self.wide_tuned
         return base, Updated.by(base, tuned) if isinstance(tuned, LowRank) else Stored(tuned, self.unit)
 
-    def difference(self) -> Difference | None:
-        """dW as a wide matrix times `unit`; None where it is known by its factors."""
+    def parts(self) -> tuple[Stored, Matrix, Difference | None]:
+        """`matrices`, and dW alike; None where it is known by its factors."""
         base, tuned = self.matrices()
-        return Difference(tuned, base) if isinstance(tuned, Stored) else None
+        return base, tuned, Difference(tuned, base) if isinstance(tuned, Stored) else None
 
 
 def check(base: Tensor, tuned: Tensor | LowRank) -> float:

@@ -49,10 +49,7 @@ def compare_together(
 
 def _matrices(pairs: Sequence[Pair]) -> list[list[Squared]]:
     """Base, tuned and, where it is dense, dW of each pair, with their Gram matrices."""
-    wanted: list[list[Matrix]] = []
-    for pair in pairs:
-        delta = pair.difference()
-        wanted.append([*pair.matrices(), *([] if delta is None else [delta])])
+    wanted: list[list[Matrix]] = [[part for part in pair.parts() if part is not None] for pair in pairs]
     stacked = iter(squared([matrix for parts in wanted for matrix in parts]) if wanted else ())
     return [[next(stacked) for _ in parts] for parts in wanted]
 
